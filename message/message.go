@@ -1,0 +1,222 @@
+package message
+
+import (
+	"crypto/ed25519"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/crypto/blake2b"
+)
+
+const (
+	// Version is the encoding this package reads and writes.
+	Version = 1
+	// MaxSize is the largest encoded message in bytes.
+	MaxSize = 32 << 10
+	// MinParents and MaxParents bound the parents of an ordinary message;
+	// one parent is allowed where it is the genesis.
+	MinParents = 2
+	MaxParents = 8
+	// MaxPayloadSize is the room for a payload beside the most parents, so
+	// that a payload which fits once fits whatever tips are selected.
+	MaxPayloadSize = MaxSize - headerSize - MaxParents*IDSize - trailerSize
+
+	headerSize    = 1 + 8 + 32 + 8 + 1 + 1 + 4
+	signatureSize = ed25519.SignatureSize
+	nonceSize     = 8
+	trailerSize   = signatureSize + nonceSize
+
+	// signatureTag separates message signatures from every other thing that
+	// the same key signs.
+	signatureTag = "tangled/message"
+)
+
+// NetworkID is the first 8 bytes of the genesis hash.
+type NetworkID [8]byte
+
+// String is the network id in hexadecimal.
+func (n NetworkID) String() string { return hex.EncodeToString(n[:]) }
+
+// Issuer is the Ed25519 public key that signed a message.
+type Issuer [ed25519.PublicKeySize]byte
+
+// String is the key in hexadecimal.
+func (i Issuer) String() string { return hex.EncodeToString(i[:]) }
+
+// Kind tells what a payload is.
+type Kind uint8
+
+// KindData is a reading under a topic: see Data. The kinds 2 (transfer) and 3
+// (witness) are reserved.
+const KindData Kind = 1
+
+// String is the kind's name.
+func (k Kind) String() string {
+	if k == KindData {
+		return "data"
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// Draft is what an issuer decides about a message before it is signed.
+type Draft struct {
+	Network   NetworkID
+	Timestamp uint64 // ns since the Unix epoch, after every parent's
+	Parents   []ID   // ascending, unique
+	Kind      Kind
+	Payload   []byte
+}
+
+// Message is one signed vertex of the DAG. The values that Decode, Sign and
+// Seal return are never changed afterwards, but for SetNonce before the
+// message is shared; they may then be read from many goroutines.
+type Message struct {
+	Draft
+	Issuer    Issuer
+	Signature [signatureSize]byte
+	Nonce     uint64
+
+	id  ID
+	raw []byte
+}
+
+// ID names the message.
+func (m *Message) ID() ID { return m.id }
+
+// Bytes is the encoding. The caller must not change it.
+func (m *Message) Bytes() []byte { return m.raw }
+
+// SetNonce stamps the work found on a message that is not shared yet.
+func (m *Message) SetNonce(nonce uint64) {
+	m.Nonce = nonce
+	binary.BigEndian.PutUint64(m.raw[len(m.raw)-nonceSize:], nonce)
+}
+
+// Data decodes the payload of a data message. The error is an *InvalidError.
+func (m *Message) Data() (Data, error) {
+	if m.Kind != KindData {
+		return Data{}, invalidf(ReasonKind, "a %v message carries no data", m.Kind)
+	}
+	return DecodeData(m.Payload)
+}
+
+// SigningBytes is what the key of issuer signs for d.
+func (d *Draft) SigningBytes(issuer Issuer) []byte {
+	b := make([]byte, 0, len(signatureTag)+headerSize+len(d.Parents)*IDSize+len(d.Payload))
+	return d.appendUnsigned(append(b, signatureTag...), issuer)
+}
+
+func (d *Draft) appendUnsigned(b []byte, issuer Issuer) []byte {
+	b = append(b, Version)
+	b = append(b, d.Network[:]...)
+	b = append(b, issuer[:]...)
+	b = binary.BigEndian.AppendUint64(b, d.Timestamp)
+	b = append(b, byte(len(d.Parents)))
+	for i := range d.Parents {
+		b = append(b, d.Parents[i][:]...)
+	}
+	b = append(b, byte(d.Kind))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(d.Payload)))
+	return append(b, d.Payload...)
+}
+
+// Sign makes the message of d with key, nonce zero. It refuses a draft that no
+// node would take: the error is then an *InvalidError.
+func (d *Draft) Sign(key ed25519.PrivateKey) (*Message, error) {
+	if len(key) != ed25519.PrivateKeySize {
+		return nil, fmt.Errorf("sign message: private key of %d bytes, want %d", len(key), ed25519.PrivateKeySize)
+	}
+	issuer := Issuer(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
+	if err := d.validate(); err != nil {
+		return nil, err
+	}
+	return d.seal(issuer, [signatureSize]byte(ed25519.Sign(key, d.SigningBytes(issuer)))), nil
+}
+
+// Seal makes the message of d with a signature made elsewhere, over
+// SigningBytes; the signature is not verified here. Nonce zero. The error is an
+// *InvalidError.
+func (d *Draft) Seal(issuer Issuer, signature [64]byte) (*Message, error) {
+	if err := d.validate(); err != nil {
+		return nil, err
+	}
+	return d.seal(issuer, signature), nil
+}
+
+func (d *Draft) seal(issuer Issuer, signature [signatureSize]byte) *Message {
+	raw := make([]byte, 0, headerSize+len(d.Parents)*IDSize+len(d.Payload)+trailerSize)
+	raw = d.appendUnsigned(raw, issuer)
+	raw = append(raw, signature[:]...)
+	id := NewID(d.Timestamp, blake2b.Sum256(raw))
+	raw = append(raw, make([]byte, nonceSize)...)
+	return &Message{Draft: *d, Issuer: issuer, Signature: signature, id: id, raw: raw}
+}
+
+// validate holds the rules that the fields alone decide. The number of parents
+// is bounded here; that a single parent is the genesis is for Rules.Check.
+func (d *Draft) validate() error {
+	if n := len(d.Parents); n < 1 || n > MaxParents {
+		return invalidf(ReasonParents, "%d parents, want %d..%d", n, MinParents, MaxParents)
+	}
+	for i, parent := range d.Parents {
+		if i > 0 && d.Parents[i-1].Compare(parent) >= 0 {
+			return &InvalidError{ReasonParentOrder, errors.New("parents are not ascending and unique")}
+		}
+		if parent.Timestamp() >= d.Timestamp {
+			return invalidf(ReasonTimestamp, "parent %d is not older than the message", i)
+		}
+	}
+	if len(d.Payload) > MaxPayloadSize {
+		return invalidf(ReasonTooLarge, "payload of %d bytes, at most %d", len(d.Payload), MaxPayloadSize)
+	}
+	if d.Kind != KindData {
+		return invalidf(ReasonKind, "unknown payload %v", d.Kind)
+	}
+	_, err := DecodeData(d.Payload)
+	return err
+}
+
+// Decode reads one whole message and checks what its bytes alone can tell:
+// version, sizes, order and age of parents, payload. It checks neither
+// network, work nor signature: see Rules and Verifier. The message keeps a
+// copy of b. The error is an *InvalidError.
+func Decode(b []byte) (*Message, error) {
+	if len(b) > MaxSize {
+		return nil, invalidf(ReasonTooLarge, "message of %d bytes, at most %d", len(b), MaxSize)
+	}
+	raw := slices.Clone(b)
+	r := reader{b: raw}
+	m := &Message{raw: raw}
+	if v := r.uint8(); v != Version && !r.short {
+		return nil, invalidf(ReasonVersion, "message version %d, want %d", v, Version)
+	}
+	r.fill(m.Network[:])
+	r.fill(m.Issuer[:])
+	m.Timestamp = r.uint64()
+	n := int(r.uint8())
+	if n > MaxParents {
+		return nil, invalidf(ReasonParents, "%d parents, want %d..%d", n, MinParents, MaxParents)
+	}
+	m.Parents = make([]ID, n)
+	for i := range m.Parents {
+		m.Parents[i] = r.id()
+	}
+	m.Kind = Kind(r.uint8())
+	m.Payload = r.take(int(r.uint32()))
+	r.fill(m.Signature[:])
+	m.Nonce = r.uint64()
+	if r.short {
+		return nil, invalidf(ReasonTruncated, "message ends within a field")
+	}
+	if len(r.b) > 0 {
+		return nil, invalidf(ReasonTrailing, "%d bytes after the message", len(r.b))
+	}
+	if err := m.validate(); err != nil {
+		return nil, err
+	}
+	m.id = NewID(m.Timestamp, blake2b.Sum256(raw[:len(raw)-nonceSize]))
+	return m, nil
+}
