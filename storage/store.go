@@ -75,7 +75,7 @@ type Store struct {
 // Open opens or creates the store of a network in dir.
 func Open(dir string, network message.NetworkID, opts Options) (*Store, error) {
 	opts.ensureDefaults()
-	if err := opts.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(opts.FS, dir); err != nil {
 		return nil, fmt.Errorf("create %s: %w", dir, err)
 	}
 	lock, err := pebble.LockDirectory(dir, opts.FS)
@@ -90,6 +90,31 @@ func Open(dir string, network message.NetworkID, opts Options) (*Store, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return s, nil
+}
+
+// makeDir makes dir and what is missing above it, and syncs the folders that
+// now have a new entry: a crash could otherwise take the whole store along.
+func makeDir(fs vfs.FS, dir string) error {
+	var grown []string
+	for at := dir; ; at = fs.PathDir(at) {
+		if _, err := fs.Stat(at); err == nil || fs.PathDir(at) == at {
+			break
+		}
+		grown = append(grown, fs.PathDir(at))
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, parent := range grown {
+		d, err := fs.OpenDir(parent)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Store) open(network message.NetworkID, opts Options) error {
