@@ -15,7 +15,7 @@ type file struct {
 	Name      string        `toml:"name"`
 	Start     string        `toml:"start" comment:"RFC 3339 with nanoseconds"`
 	Window    string        `toml:"window" comment:"how far back the live part of the DAG reaches"`
-	DataBits  int           `toml:"data_bits" comment:"proof of work of a data message, in leading zero bits"`
+	DataBits  *int          `toml:"data_bits" comment:"proof of work of a data message, in leading zero bits"`
 	Committee []seatEntry   `toml:"committee,omitempty"`
 	Balances  []balanceLine `toml:"balances,omitempty"`
 }
@@ -46,7 +46,10 @@ func Parse(b []byte) (*Genesis, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g, g.Validate()
+	if err := g.Validate(); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 func (f *file) genesis() (*Genesis, error) {
@@ -58,7 +61,10 @@ func (f *file) genesis() (*Genesis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("genesis: window: %w", err)
 	}
-	g := &Genesis{Name: f.Name, Start: start.UTC(), Window: window, DataBits: f.DataBits}
+	if f.DataBits == nil {
+		return nil, errors.New("genesis: data_bits is missing")
+	}
+	g := &Genesis{Name: f.Name, Start: start.UTC(), Window: window, DataBits: *f.DataBits}
 	for i, s := range f.Committee {
 		key, err := parse32(s.Key)
 		if err != nil {
@@ -93,7 +99,7 @@ func Format(g *Genesis) ([]byte, error) {
 		Name:     g.Name,
 		Start:    g.Start.UTC().Format(time.RFC3339Nano),
 		Window:   g.Window.String(),
-		DataBits: g.DataBits,
+		DataBits: &g.DataBits,
 	}
 	for _, s := range g.Committee {
 		f.Committee = append(f.Committee, seatEntry{Key: hex.EncodeToString(s.Key[:]), Weight: s.Weight})

@@ -82,8 +82,8 @@ func (g *Genesis) Validate() error {
 	switch {
 	case g.Name == "" || len(g.Name) > MaxNameSize:
 		return fmt.Errorf("genesis: name of %d bytes, want 1..%d", len(g.Name), MaxNameSize)
-	case g.Start.UnixNano() <= 0:
-		return errors.New("genesis: start time is missing or before 1970")
+	case g.Start.UnixNano() <= 0 || !g.Start.Equal(time.Unix(0, g.Start.UnixNano())):
+		return errors.New("genesis: start time is missing, before 1970 or after 2262")
 	case g.Window < MinWindow:
 		return fmt.Errorf("genesis: window %v, want %v or longer", g.Window, MinWindow)
 	case g.DataBits < 0 || g.DataBits > MaxBits:

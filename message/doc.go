@@ -18,7 +18,7 @@
 //	0         1      version (1)
 //	1         8      network
 //	9         32     issuer, an Ed25519 public key
-//	41        8      timestamp, ns since the Unix epoch
+//	41        8      timestamp, ns since the Unix epoch, below 2^63
 //	49        1      parent count n, 1..8
 //	50        40n    parents, ascending, unique
 //	50+40n    1      payload kind

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"golang.org/x/crypto/blake2b"
@@ -64,7 +65,7 @@ func (k Kind) String() string {
 // Draft is what an issuer decides about a message before it is signed.
 type Draft struct {
 	Network   NetworkID
-	Timestamp uint64 // ns since the Unix epoch, after every parent's
+	Timestamp uint64 // ns since the Unix epoch, below 2^63, after every parent's
 	Parents   []ID   // ascending, unique
 	Kind      Kind
 	Payload   []byte
@@ -152,7 +153,12 @@ func (d *Draft) seal(issuer Issuer, signature [signatureSize]byte) *Message {
 	raw = append(raw, signature[:]...)
 	id := NewID(d.Timestamp, blake2b.Sum256(raw))
 	raw = append(raw, make([]byte, nonceSize)...)
-	return &Message{Draft: *d, Issuer: issuer, Signature: signature, id: id, raw: raw}
+	m := &Message{Draft: *d, Issuer: issuer, Signature: signature, id: id, raw: raw}
+	// The draft stays the caller's to change.
+	m.Parents = slices.Clone(d.Parents)
+	end := len(raw) - trailerSize
+	m.Payload = raw[end-len(d.Payload) : end : end]
+	return m
 }
 
 // validate holds the rules that the fields alone decide. The number of parents
@@ -160,6 +166,9 @@ func (d *Draft) seal(issuer Issuer, signature [signatureSize]byte) *Message {
 func (d *Draft) validate() error {
 	if n := len(d.Parents); n < 1 || n > MaxParents {
 		return invalidf(ReasonParents, "%d parents, want %d..%d", n, MinParents, MaxParents)
+	}
+	if d.Timestamp > math.MaxInt64 {
+		return invalidf(ReasonTimestamp, "timestamp %d is after the year 2262", d.Timestamp)
 	}
 	for i, parent := range d.Parents {
 		if i > 0 && d.Parents[i-1].Compare(parent) >= 0 {

@@ -24,14 +24,21 @@ type orphan struct {
 	since  time.Time
 	waits  int           // parents that are not solid yet
 	place  *list.Element // in its sender's queue
+	seq    uint64        // order of arrival
 }
 
 // awaited is what is known of a parent that orphans wait for.
 type awaited struct {
-	orphans []*orphan
+	orphans map[*orphan]struct{}
 	since   time.Time
 	asked   int       // how often missing returned it
 	askedAt time.Time // when it did so last
+}
+
+// senderQueue is what one sender brought.
+type senderQueue struct {
+	list.List // of *orphan, the oldest in front
+	bytes     int
 }
 
 // orphanage holds orphans within bounds. When there are too many, the sender
@@ -40,8 +47,9 @@ type awaited struct {
 type orphanage struct {
 	byID     map[message.ID]*orphan
 	waiting  map[message.ID]*awaited // by the parent
-	bySender map[string]*list.List   // of *orphan, the oldest in front
+	bySender map[string]*senderQueue
 	bytes    int
+	nextSeq  uint64
 
 	maxCount, maxBytes int
 	maxAge             time.Duration
@@ -51,7 +59,7 @@ func newOrphanage(opts Options) orphanage {
 	return orphanage{
 		byID:     make(map[message.ID]*orphan),
 		waiting:  make(map[message.ID]*awaited),
-		bySender: make(map[string]*list.List),
+		bySender: make(map[string]*senderQueue),
 		maxCount: opts.MaxOrphans,
 		maxBytes: opts.MaxOrphanBytes,
 		maxAge:   opts.MaxOrphanAge,
@@ -71,33 +79,42 @@ func (h *orphanage) add(o *orphan, parents []message.ID) (evicted []message.ID) 
 	for _, p := range parents {
 		w := h.waiting[p]
 		if w == nil {
-			w = &awaited{since: o.since}
+			w = &awaited{orphans: make(map[*orphan]struct{}, 1), since: o.since}
 			h.waiting[p] = w
 		}
-		w.orphans = append(w.orphans, o)
+		w.orphans[o] = struct{}{}
 	}
 	queue := h.bySender[o.sender]
 	if queue == nil {
-		queue = list.New()
+		queue = new(senderQueue)
 		h.bySender[o.sender] = queue
 	}
+	o.seq = h.nextSeq
+	h.nextSeq++
 	o.place = queue.PushBack(o)
+	queue.bytes += len(o.m.Bytes())
 	for len(h.byID) > h.maxCount || h.bytes > h.maxBytes {
-		oldest := h.longestQueue().Front().Value.(*orphan)
+		oldest := h.largestQueue().Front().Value.(*orphan)
 		h.drop(oldest)
 		evicted = append(evicted, oldest.m.ID())
 	}
 	return evicted
 }
 
-func (h *orphanage) longestQueue() *list.List {
-	var longest *list.List
+// largestQueue is the one of the sender with the most of what is short: places
+// or bytes.
+func (h *orphanage) largestQueue() *senderQueue {
+	size := func(q *senderQueue) int { return q.bytes }
+	if len(h.byID) > h.maxCount {
+		size = func(q *senderQueue) int { return q.Len() }
+	}
+	var largest *senderQueue
 	for _, queue := range h.bySender {
-		if longest == nil || queue.Len() > longest.Len() {
-			longest = queue
+		if largest == nil || size(queue) > size(largest) {
+			largest = queue
 		}
 	}
-	return longest
+	return largest
 }
 
 // drop gives o up: it is forgotten as if it had never come.
@@ -107,7 +124,7 @@ func (h *orphanage) drop(o *orphan) {
 		if w == nil {
 			continue
 		}
-		w.orphans = slices.DeleteFunc(w.orphans, func(other *orphan) bool { return other == o })
+		delete(w.orphans, o)
 		if len(w.orphans) == 0 {
 			delete(h.waiting, p)
 		}
@@ -120,6 +137,7 @@ func (h *orphanage) remove(o *orphan) {
 	h.bytes -= len(o.m.Bytes())
 	queue := h.bySender[o.sender]
 	queue.Remove(o.place)
+	queue.bytes -= len(o.m.Bytes())
 	if queue.Len() == 0 {
 		delete(h.bySender, o.sender)
 	}
@@ -132,12 +150,13 @@ func (h *orphanage) release(parent message.ID) (free []*orphan) {
 	if w == nil {
 		return nil
 	}
-	for _, o := range w.orphans {
+	for o := range w.orphans {
 		if o.waits--; o.waits == 0 {
 			h.remove(o)
 			free = append(free, o)
 		}
 	}
+	slices.SortFunc(free, func(a, b *orphan) int { return cmp.Compare(a.seq, b.seq) })
 	delete(h.waiting, parent)
 	return free
 }
@@ -145,19 +164,35 @@ func (h *orphanage) release(parent message.ID) (free []*orphan) {
 // missing returns the parents that are waited for and are no orphans
 // themselves, as Tangle.Missing says.
 func (h *orphanage) missing(n int, now time.Time) []message.ID {
-	var ids []message.ID
+	type candidate struct {
+		id message.ID
+		w  *awaited
+	}
+	before := func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.w.asked, b.w.asked), a.id.Compare(b.id))
+	}
+	// Of half a million only n are wanted: best is sorted and cut each time it
+	// has grown to twice that.
+	var best []candidate
+	cut := func() {
+		slices.SortFunc(best, before)
+		best = best[:min(n, len(best))]
+	}
 	for id, w := range h.waiting {
-		if !h.has(id) && now.Sub(w.since) >= patience && now.Sub(w.askedAt) >= askAgain {
-			ids = append(ids, id)
+		if now.Sub(w.since) < patience || now.Sub(w.askedAt) < askAgain || h.has(id) {
+			continue
+		}
+		c := candidate{id, w}
+		if best = append(best, c); len(best)-n >= max(n, 64) {
+			cut()
 		}
 	}
-	slices.SortFunc(ids, func(a, b message.ID) int {
-		return cmp.Or(cmp.Compare(h.waiting[a].asked, h.waiting[b].asked), a.Compare(b))
-	})
-	ids = ids[:min(n, len(ids))]
-	for _, id := range ids {
-		h.waiting[id].asked++
-		h.waiting[id].askedAt = now
+	cut()
+	ids := make([]message.ID, len(best))
+	for i, c := range best {
+		ids[i] = c.id
+		c.w.asked++
+		c.w.askedAt = now
 	}
 	return ids
 }

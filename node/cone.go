@@ -1,0 +1,175 @@
+package node
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"tangled/gossip"
+	"tangled/message"
+	"tangled/storage"
+)
+
+// coneLimit is how many messages are looked at to answer one fetch. A peer
+// that lacks more than that was away: it is read the history since its ledger
+// time instead.
+const coneLimit = 20_000
+
+// serveFetch answers a peer's request for messages and their ancestors down to
+// what it has, the oldest first.
+func (n *Node) serveFetch(ctx context.Context, _ peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error) {
+	ids, whole, err := n.cone(ctx, req.Want, req.Have)
+	if err != nil {
+		return gossip.FetchReply{}, err
+	}
+	if !whole {
+		return n.historySince(ctx, req)
+	}
+	first, found := slices.BinarySearchFunc(ids, req.After, message.ID.Compare)
+	if found {
+		first++
+	}
+	var p page
+	for _, id := range ids[first:] {
+		r, err := n.store.Get(id)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue // pruned between the walk and now
+		}
+		if err != nil {
+			return gossip.FetchReply{}, err
+		}
+		if !p.add(r.Message) {
+			break
+		}
+	}
+	return p.reply, nil
+}
+
+// historySince reads one page of all that is stored from the peer's ledger
+// time on: IDs sort by time, so parents come first.
+func (n *Node) historySince(ctx context.Context, req gossip.FetchRequest) (gossip.FetchReply, error) {
+	var p page
+	for r, err := range n.store.Select(ctx, storage.Query{From: req.Since, After: req.After}) {
+		if err != nil {
+			return gossip.FetchReply{}, err
+		}
+		if !p.add(r.Message) {
+			break
+		}
+	}
+	return p.reply, nil
+}
+
+// page fills one reply.
+type page struct {
+	reply gossip.FetchReply
+	size  int
+	last  message.ID
+}
+
+// add reports false, and sets the continuation, once m does not fit.
+func (p *page) add(m *message.Message) bool {
+	raw := m.Bytes()
+	if len(p.reply.Messages) == gossip.MaxFetchMessages || p.size+len(raw) > gossip.MaxFetchSize {
+		p.reply.Next = p.last
+		return false
+	}
+	p.reply.Messages = append(p.reply.Messages, raw)
+	p.size += len(raw)
+	p.last = m.ID()
+	return true
+}
+
+// cone returns the IDs of the stored messages in the past cones of want, want
+// included, that are not in those of have; ascending. whole is false when it
+// gave up at coneLimit.
+//
+// Both sets are walked together from the newest down. Parents are older than
+// their children, so a message is reached only after everything above it, and
+// what is known of it by then is final.
+func (n *Node) cone(ctx context.Context, want, have []message.ID) (ids []message.ID, whole bool, err error) {
+	w := walk{wanted: make(map[message.ID]bool)}
+	for _, id := range want {
+		w.reach(id, true)
+	}
+	for _, id := range have {
+		w.reach(id, false)
+	}
+	for looked := 0; w.open > 0; looked++ {
+		if looked == coneLimit {
+			return nil, false, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		id, wanted := w.next()
+		r, err := n.store.Get(id)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if wanted {
+			ids = append(ids, id)
+		}
+		for _, parent := range r.Message.Parents {
+			w.reach(parent, wanted)
+		}
+	}
+	slices.Reverse(ids)
+	return ids, true, nil
+}
+
+// walk is the frontier between what was looked at and what is older.
+type walk struct {
+	queue  newestFirst
+	wanted map[message.ID]bool // of those in queue
+	open   int                 // how many of those are wanted
+}
+
+// reach adds id; once the peer has it, it is wanted no more.
+func (w *walk) reach(id message.ID, wanted bool) {
+	was, queued := w.wanted[id]
+	if !queued {
+		heap.Push(&w.queue, id)
+		was = wanted
+		if wanted {
+			w.open++
+		}
+	} else if was && !wanted {
+		w.open--
+	}
+	w.wanted[id] = was && wanted
+}
+
+func (w *walk) next() (id message.ID, wanted bool) {
+	id = heap.Pop(&w.queue).(message.ID)
+	wanted = w.wanted[id]
+	delete(w.wanted, id)
+	if wanted {
+		w.open--
+	}
+	return id, wanted
+}
+
+// newestFirst is a heap of IDs.
+type newestFirst []message.ID
+
+func (q newestFirst) Len() int           { return len(q) }
+func (q newestFirst) Less(i, j int) bool { return q[i].Compare(q[j]) > 0 }
+func (q newestFirst) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+
+// Push and Pop are for package heap.
+func (q *newestFirst) Push(x any) { *q = append(*q, x.(message.ID)) }
+
+// Pop removes the last element.
+func (q *newestFirst) Pop() any {
+	old := *q
+	last := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return last
+}

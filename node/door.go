@@ -1,0 +1,308 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tangled/message"
+)
+
+const (
+	// verifyQueue is how many single messages wait for a verifier; then
+	// callers wait.
+	verifyQueue = 1024
+	// verifyBatch is how many signatures are checked at once.
+	verifyBatch = 64
+)
+
+// State is what became of a valid message.
+type State uint8
+
+// The states. Only Durable and Duplicate promise that the message is on disk.
+const (
+	// Durable: solid, on this node's disk, queued for gossip.
+	Durable State = iota + 1
+	// Duplicate: it was here already, durable or as an orphan.
+	Duplicate
+	// Orphan: its parents are being fetched; it is in memory until then.
+	Orphan
+	// Held: its timestamp is 5 to 60 s ahead of this node's clock; it is in
+	// memory until that has come near.
+	Held
+	// Ahead: its timestamp is further ahead, or too many are held: dropped.
+	Ahead
+	// Stale: older than the window; it can become part of the DAG no more.
+	Stale
+)
+
+func (s State) String() string {
+	switch s {
+	case Durable:
+		return "durable"
+	case Duplicate:
+		return "duplicate"
+	case Orphan:
+		return "orphan"
+	case Held:
+		return "held"
+	case Ahead:
+		return "ahead"
+	case Stale:
+		return "stale"
+	}
+	return fmt.Sprintf("state(%d)", uint8(s))
+}
+
+// Receipt tells what became of a message.
+type Receipt struct {
+	ID    message.ID
+	State State
+}
+
+// batch is a group of messages on its way through the door. Whoever made it
+// waits for done.
+type batch struct {
+	messages []*message.Message // nil where refused
+	receipts []Receipt          // State is zero where refused
+	sender   string             // the peer that brought it; "" for our own clients
+	fetched  bool               // asked for by us, so never stale
+	err      error              // why the only message of a Submit was refused
+	done     chan struct{}
+}
+
+func newBatch(n int, sender string) *batch {
+	return &batch{
+		messages: make([]*message.Message, n),
+		receipts: make([]Receipt, n),
+		sender:   sender,
+		done:     make(chan struct{}),
+	}
+}
+
+// decode is the part of the judgement that looks at one message alone.
+func (n *Node) decode(raw []byte) (*message.Message, error) {
+	m, err := message.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	return m, n.rules.Check(m)
+}
+
+// refuse counts an invalid message.
+func (n *Node) refuse(err error) error {
+	if invalid := new(message.InvalidError); errors.As(err, &invalid) {
+		n.metrics.invalid.WithLabelValues(string(invalid.Reason)).Inc()
+	}
+	return err
+}
+
+// ready says whether the node takes data.
+func (n *Node) ready() error {
+	if n.diskLow.Load() {
+		return ErrDiskLow
+	}
+	return nil
+}
+
+// Submit takes in a message that a client encoded and signed. The error is a
+// *message.InvalidError, ErrDiskLow, ErrClosed or ctx's; what is nobody's fault
+// is told by the receipt's State.
+func (n *Node) Submit(ctx context.Context, raw []byte) (Receipt, error) {
+	m, err := n.decode(raw)
+	if err != nil {
+		return Receipt{}, n.refuse(err)
+	}
+	if n.recent.has(m.ID()) {
+		return Receipt{m.ID(), Duplicate}, nil
+	}
+	b := newBatch(1, "")
+	b.messages[0], b.receipts[0].ID = m, m.ID()
+	if err := n.send(ctx, n.verify, b); err != nil {
+		return Receipt{}, err
+	}
+	return b.receipts[0], b.err
+}
+
+// send queues b and waits until it was answered. Once queued, it is waited for
+// whatever ctx says only as long as the caller likes; the message may still
+// become durable.
+func (n *Node) send(ctx context.Context, queue chan *batch, b *batch) error {
+	if err := n.ready(); err != nil {
+		return err
+	}
+	select {
+	case queue <- b:
+	case <-n.done:
+		return n.closedErr()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.done:
+	}
+	select {
+	case <-b.done: // answered while the loop ended
+		return nil
+	default:
+		return n.closedErr()
+	}
+}
+
+// runVerifier checks single messages in batches of what is waiting.
+func (n *Node) runVerifier() {
+	defer n.workers.Done()
+	for {
+		var waiting []*batch
+		select {
+		case b := <-n.verify:
+			waiting = append(waiting, b)
+		case <-n.ctx.Done():
+			return
+		}
+	more:
+		for len(waiting) < verifyBatch {
+			select {
+			case b := <-n.verify:
+				waiting = append(waiting, b)
+			default:
+				break more
+			}
+		}
+		n.verifyWaiting(waiting)
+	}
+}
+
+func (n *Node) verifyWaiting(waiting []*batch) {
+	messages := make([]*message.Message, len(waiting))
+	for i, b := range waiting {
+		messages[i] = b.messages[0]
+	}
+	errs := n.verifier.VerifyBatch(messages)
+	for i, b := range waiting {
+		if errs != nil && errs[i] != nil {
+			b.err = n.refuse(errs[i])
+			close(b.done)
+			continue
+		}
+		select {
+		case n.intake <- b:
+		case <-n.done:
+			return // whoever waits sees done too
+		}
+	}
+}
+
+// submitMany takes in what a peer sent: all that is valid, whatever the rest
+// is. It returns the receipts (zero State where refused) and the first reason
+// to refuse one.
+func (n *Node) submitMany(ctx context.Context, raws [][]byte, sender string, fetched bool) (receipts []Receipt, invalid, err error) {
+	b := newBatch(len(raws), sender)
+	b.fetched = fetched
+	var check []*message.Message
+	var at []int
+	for i, raw := range raws {
+		m, err := n.decode(raw)
+		if err != nil {
+			invalid = cmp.Or(invalid, n.refuse(err))
+			continue
+		}
+		b.receipts[i].ID = m.ID()
+		if n.recent.has(m.ID()) {
+			b.receipts[i].State = Duplicate
+			n.metrics.outcomes.WithLabelValues(Duplicate.String()).Inc()
+			continue
+		}
+		check, at = append(check, m), append(at, i)
+	}
+	if len(check) == 0 {
+		return b.receipts, invalid, nil
+	}
+	errs := n.verifier.VerifyBatch(check)
+	valid := 0
+	for i, m := range check {
+		if errs != nil && errs[i] != nil {
+			invalid = cmp.Or(invalid, n.refuse(errs[i]))
+			continue
+		}
+		b.messages[at[i]] = m
+		valid++
+	}
+	if valid == 0 {
+		return b.receipts, invalid, nil
+	}
+	return b.receipts, invalid, n.send(ctx, n.intake, b)
+}
+
+// Issue makes a message of a reading: it selects tips, signs with the node's
+// key, does the work in the caller's goroutine, and returns when the message is
+// durable here. The error is a *message.InvalidError for a reading that can
+// never be taken, or ErrDiskLow, ErrClosed, ctx's.
+func (n *Node) Issue(ctx context.Context, d message.Data) (message.ID, error) {
+	if err := d.Validate(); err != nil {
+		return message.ID{}, n.refuse(err)
+	}
+	if err := n.ready(); err != nil {
+		return message.ID{}, err
+	}
+	draft := message.Draft{Network: n.rules.Network, Kind: message.KindData, Payload: d.Append(nil)}
+	draft.Parents, draft.Timestamp = n.selectParents(time.Now())
+	m, err := draft.Sign(n.opts.Key)
+	if err != nil {
+		return message.ID{}, n.refuse(err)
+	}
+	nonce, err := n.miner.Mine(ctx, m.ID().Hash(), n.rules.Bits(m.Kind))
+	if err != nil {
+		return message.ID{}, fmt.Errorf("work for a message: %w", err)
+	}
+	m.SetNonce(nonce)
+	b := newBatch(1, "")
+	b.messages[0], b.receipts[0].ID = m, m.ID()
+	if err := n.send(ctx, n.intake, b); err != nil {
+		return message.ID{}, err
+	}
+	if state := b.receipts[0].State; state != Durable {
+		return message.ID{}, fmt.Errorf("issue message %v: it is %v", m.ID(), state)
+	}
+	return m.ID(), nil
+}
+
+// Prepared is what a client needs to make and sign a message itself.
+type Prepared struct {
+	Network message.NetworkID
+	Parents []message.ID
+	// Timestamp is the least that may be used, in nanoseconds since the Unix
+	// epoch.
+	Timestamp uint64
+	// Bits is the least work of a data message.
+	Bits int
+}
+
+// Prepare selects parents for a message that is signed elsewhere.
+func (n *Node) Prepare() Prepared {
+	parents, timestamp := n.selectParents(time.Now())
+	return Prepared{n.rules.Network, parents, timestamp, n.rules.DataBits}
+}
+
+// selectParents picks what to approve, ascending, and a timestamp that is
+// after every parent's and after every one given before: two equal readings in
+// one nanosecond would otherwise be one message.
+func (n *Node) selectParents(now time.Time) ([]message.ID, uint64) {
+	parents := n.tips.pick(now)
+	slices.SortFunc(parents, message.ID.Compare)
+	least := max(uint64(now.UnixNano()), parents[len(parents)-1].Timestamp()+1)
+	for {
+		last := n.lastStamp.Load()
+		stamp := max(least, last+1)
+		if n.lastStamp.CompareAndSwap(last, stamp) {
+			return parents, stamp
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
+
+	"tangled/gossip"
+	"tangled/message"
+	"tangled/storage"
+)
+
+// Info describes a node and what it holds.
+type Info struct {
+	Network    string // name
+	NetworkID  message.NetworkID
+	Genesis    message.ID
+	PeerID     peer.ID
+	Addrs      []multiaddr.Multiaddr
+	Issuer     message.Issuer
+	Role       Role
+	Started    time.Time
+	Window     time.Duration
+	DataBits   int
+	Messages   uint64 // stored
+	Vertices   int    // in the live DAG
+	Tips       int    // in the DAG: solid and without a child
+	Orphans    int
+	Held       int
+	LedgerTime uint64 // ns since the Unix epoch
+	Newest     message.ID
+	Peers      int   // connected
+	Unhealthy  error // nil, or why the node takes no data
+}
+
+// Info describes the node now. The error is ErrClosed or ctx's.
+func (n *Node) Info(ctx context.Context) (Info, error) {
+	info := Info{
+		Network:   n.opts.Genesis.Name,
+		NetworkID: n.rules.Network,
+		Genesis:   n.rules.Genesis,
+		PeerID:    n.gossip.ID(),
+		Addrs:     n.gossip.Addrs(),
+		Issuer:    n.issuer,
+		Role:      n.opts.Role,
+		Started:   n.started,
+		Window:    n.opts.Genesis.Window,
+		DataBits:  n.rules.DataBits,
+		Messages:  n.store.Count(),
+		Unhealthy: n.Health(),
+	}
+	for _, p := range n.gossip.Peers() {
+		if p.Connected {
+			info.Peers++
+		}
+	}
+	err := n.ask(ctx, func(l *loop) {
+		s := l.tangle.Stats()
+		info.Vertices, info.Tips, info.Orphans = s.Vertices, s.Tips, s.Orphans
+		info.Held = len(l.hold.held)
+		info.LedgerTime, info.Newest = l.tangle.LedgerTime(), l.tangle.Newest()
+	})
+	return info, err
+}
+
+// Metadata is what the node knows about a message beside its content.
+type Metadata struct {
+	ID    message.ID
+	Solid bool // and durable
+	// Seen is when this node took the message in, in nanoseconds since the Unix
+	// epoch; zero for an orphan.
+	Seen uint64
+	// Measured is false for a message too old for the live DAG, and for an
+	// orphan: then the next three are zero.
+	Measured bool
+	// Tips is how many eligible tips were looked at, Reached how many of them
+	// have the message in their past cone. Exact is false when there were more
+	// eligible tips than were looked at.
+	Tips, Reached int
+	Exact         bool
+}
+
+// Confidence is Reached/Tips: the share of eligible tips that stand on the
+// message, 0 to 1. It is local and can fall again.
+func (m Metadata) Confidence() float64 {
+	if m.Tips == 0 {
+		return 0
+	}
+	return float64(m.Reached) / float64(m.Tips)
+}
+
+// Metadata tells how a message stands. The error is ErrNotFound, ErrClosed or
+// ctx's.
+func (n *Node) Metadata(ctx context.Context, id message.ID) (Metadata, error) {
+	md := Metadata{ID: id}
+	r, err := n.store.Get(id)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return Metadata{}, err
+	}
+	if err == nil {
+		md.Solid, md.Seen = true, r.Seen
+	}
+	known := md.Solid
+	err = n.ask(ctx, func(l *loop) {
+		known = known || l.tangle.Has(id)
+		if !md.Solid {
+			return
+		}
+		c, exact := l.measure(time.Now())
+		if reached, ok := c.Reached(id); ok {
+			md.Measured, md.Reached, md.Tips, md.Exact = true, reached, c.Tips(), exact
+		}
+	})
+	if err == nil && !known {
+		err = ErrNotFound
+	}
+	return md, err
+}
+
+// Get reads a stored message. The error is ErrNotFound or the store's.
+func (n *Node) Get(id message.ID) (storage.Record, error) {
+	r, err := n.store.Get(id)
+	if errors.Is(err, storage.ErrNotFound) {
+		err = ErrNotFound
+	}
+	return r, err
+}
+
+// Query reads stored messages in the order of their IDs; see storage.Query.
+func (n *Node) Query(ctx context.Context, q storage.Query) iter.Seq2[storage.Record, error] {
+	return n.store.Select(ctx, q)
+}
+
+// Peers lists the neighbours and whoever else is connected.
+func (n *Node) Peers() []gossip.PeerInfo { return n.gossip.Peers() }
+
+// AddPeer makes a peer a neighbour, now and after a restart.
+func (n *Node) AddPeer(addr peer.AddrInfo) error { return n.gossip.AddPeer(addr) }
+
+// RemovePeer drops a neighbour, now and after a restart.
+func (n *Node) RemovePeer(id peer.ID) error { return n.gossip.RemovePeer(id) }

@@ -1,0 +1,184 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"tangled/gossip"
+	"tangled/message"
+)
+
+const (
+	// exchangeEvery is how often a link compares tips: the longest that a
+	// childless message which gossip lost stays unknown to a neighbour.
+	exchangeEvery = 5 * time.Second
+	// missingEvery is how often a link looks for ancestors to ask for.
+	missingEvery = 250 * time.Millisecond
+	// fetchTimeout bounds one request; exchangeTips is how many IDs go each way.
+	fetchTimeout = 10 * time.Second
+	exchangeTips = gossip.MaxTips
+	// haveIDs is how many of our tips tell a peer where to stop.
+	haveIDs = 128
+)
+
+// links runs a goroutine a connected peer.
+type links struct {
+	mu     sync.Mutex
+	ready  chan struct{} // closed once the node can speak to peers
+	cancel map[peer.ID]context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// connected starts the link to a peer. Gossip may tell of one before Open has
+// returned; the link waits for that.
+func (n *Node) connected(id peer.ID) {
+	n.links.mu.Lock()
+	defer n.links.mu.Unlock()
+	if n.ctx.Err() != nil || n.links.cancel[id] != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(n.ctx)
+	n.links.cancel[id] = cancel
+	n.links.wg.Add(1)
+	go func() {
+		defer n.links.wg.Done()
+		select {
+		case <-n.links.ready:
+			n.runLink(ctx, id)
+		case <-ctx.Done():
+		}
+	}()
+}
+
+func (n *Node) disconnected(id peer.ID) {
+	n.links.mu.Lock()
+	defer n.links.mu.Unlock()
+	if cancel := n.links.cancel[id]; cancel != nil {
+		cancel()
+		delete(n.links.cancel, id)
+	}
+}
+
+// wait lets the links end; none starts once the node's context has ended.
+func (l *links) wait() {
+	l.mu.Lock()
+	for _, cancel := range l.cancel {
+		cancel()
+	}
+	l.mu.Unlock()
+	l.wg.Wait()
+}
+
+// runLink asks the peer for what we miss until it is gone.
+func (n *Node) runLink(ctx context.Context, id peer.ID) {
+	exchange := time.NewTicker(exchangeEvery)
+	defer exchange.Stop()
+	missing := time.NewTicker(missingEvery)
+	defer missing.Stop()
+	n.exchange(ctx, id)
+	for {
+		select {
+		case <-exchange.C:
+			n.exchange(ctx, id)
+		case <-missing.C:
+			var want []message.ID
+			if n.ask(ctx, func(l *loop) { want = l.tangle.Missing(gossip.MaxFetchIDs, time.Now()) }) == nil && len(want) > 0 {
+				n.fetch(ctx, id, want)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// exchange compares tips with the peer and fetches those we have never seen.
+func (n *Node) exchange(ctx context.Context, id peer.ID) {
+	var tips []message.ID
+	if n.ask(ctx, func(l *loop) { tips = l.tangle.Tips(exchangeTips) }) != nil {
+		return
+	}
+	reqCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	theirs, err := n.gossip.ExchangeTips(reqCtx, id, tips)
+	cancel()
+	if err != nil {
+		n.opts.Logger.Debug("tips not exchanged", "peer", id, "error", err)
+		return
+	}
+	if want := n.unknown(ctx, theirs); len(want) > 0 {
+		n.fetch(ctx, id, want)
+	}
+}
+
+// unknown returns those of ids that could be attached and are not here.
+func (n *Node) unknown(ctx context.Context, ids []message.ID) (want []message.ID) {
+	_ = n.ask(ctx, func(l *loop) { // on error there is nothing to want
+		for _, id := range ids {
+			if !l.tangle.Has(id) && id.Timestamp() >= l.tangle.Horizon() && !l.hold.has(id) {
+				want = append(want, id)
+			}
+		}
+	})
+	return want
+}
+
+// fetch asks the peer for messages and their ancestors and takes them in, page
+// after page.
+func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID) {
+	req := gossip.FetchRequest{Want: want}
+	if n.ask(ctx, func(l *loop) {
+		req.Have, req.Since = l.tangle.Tips(haveIDs), l.tangle.LedgerTime()
+	}) != nil {
+		return
+	}
+	for {
+		reqCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
+		reply, err := n.gossip.Fetch(reqCtx, id, req)
+		cancel()
+		if err != nil {
+			n.opts.Logger.Debug("messages not fetched", "peer", id, "error", err)
+			return
+		}
+		n.metrics.fetched.Add(float64(len(reply.Messages)))
+		_, invalid, err := n.submitMany(ctx, reply.Messages, id.String(), true)
+		if invalid != nil {
+			n.gossip.Penalise(id, "fetched message: "+invalid.Error())
+			return
+		}
+		// A page that does not lead further would be asked for for ever.
+		if err != nil || reply.Next.IsZero() || reply.Next.Compare(req.After) <= 0 {
+			return
+		}
+		req.After = reply.Next
+	}
+}
+
+// judgeFrame takes in a frame that a neighbour gossiped.
+func (n *Node) judgeFrame(ctx context.Context, from peer.ID, raws [][]byte) gossip.Verdict {
+	receipts, invalid, err := n.submitMany(ctx, raws, from.String(), false)
+	if invalid != nil {
+		n.opts.Logger.Info("invalid message in a frame", "peer", from, "error", invalid)
+		return gossip.Reject
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		n.opts.Logger.Debug("frame not taken", "peer", from, "error", err)
+	}
+	// A frame without news goes no further: old messages in a new frame would
+	// otherwise travel the network for free.
+	for _, r := range receipts {
+		if r.State == Durable || r.State == Orphan {
+			return gossip.Accept
+		}
+	}
+	return gossip.Ignore
+}
+
+// serveTips gives our newest tips to a peer. What it told us is news only if
+// we lack it; our own link to it asks soon.
+func (n *Node) serveTips(ctx context.Context, _ peer.ID, _ []message.ID) (tips []message.ID) {
+	_ = n.ask(ctx, func(l *loop) { tips = l.tangle.Tips(exchangeTips) }) // none when closing
+	return tips
+}

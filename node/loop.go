@@ -1,0 +1,208 @@
+package node
+
+import (
+	"time"
+
+	"tangled/message"
+	"tangled/storage"
+	"tangled/tangle"
+)
+
+const (
+	// groupSize is how many messages one synced batch takes at most: enough
+	// that the fsync is cheap a message, few enough that the first does not
+	// wait long for the last.
+	groupSize = 512
+	// intakeQueue is how many batches wait for the loop; then callers wait.
+	intakeQueue = 1024
+	// tickEvery paces what is due by time: held messages, expiry, spare tips.
+	tickEvery = 100 * time.Millisecond
+	// diskEvery paces the look at the disk's free room.
+	diskEvery = time.Second
+	// confidenceAge is how old a measure of confidence may be.
+	confidenceAge = time.Second
+)
+
+// loop is the state that one goroutine owns.
+type loop struct {
+	n      *Node
+	tangle *tangle.Tangle
+	hold   hold
+
+	confidence   *tangle.Confidence
+	confidenceAt time.Time
+	exact        bool
+	diskAt       time.Time
+}
+
+// run is the one goroutine that changes the graph, until Close or a failed
+// commit.
+func (l *loop) run() {
+	n := l.n
+	defer close(n.done)
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case b := <-n.intake:
+			err = l.process(l.collect(b))
+		case f := <-n.asks:
+			f(l)
+		case now := <-tick.C:
+			err = l.tick(now)
+		case <-n.ctx.Done():
+			return
+		}
+		if err != nil {
+			// The tangle now holds what the store does not: go no further.
+			n.failure = err
+			n.opts.Logger.Error("the store failed: the node stops", "error", err)
+			n.cancel()
+			return
+		}
+	}
+}
+
+// collect takes what else is waiting, up to a group.
+func (l *loop) collect(first *batch) []*batch {
+	group, size := []*batch{first}, len(first.messages)
+	for size < groupSize {
+		select {
+		case b := <-l.n.intake:
+			group = append(group, b)
+			size += len(b.messages)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// process takes a group of batches through attach, commit, tips and announce,
+// and answers them.
+func (l *loop) process(group []*batch) error {
+	now := time.Now()
+	var solid []tangle.Solid
+	for _, b := range group {
+		for i, m := range b.messages {
+			if m == nil {
+				continue // refused at the door
+			}
+			var fresh []tangle.Solid
+			b.receipts[i].State, fresh = l.attach(m, b, now)
+			solid = append(solid, fresh...)
+		}
+	}
+	if err := l.commit(solid, now); err != nil {
+		return err
+	}
+	for _, b := range group {
+		l.answer(b)
+	}
+	return nil
+}
+
+// attach decides on one valid message.
+func (l *loop) attach(m *message.Message, b *batch, now time.Time) (State, []tangle.Solid) {
+	switch ahead := m.ID().Time().Sub(now); {
+	case ahead > maxAhead:
+		return Ahead, nil
+	case ahead > holdAhead:
+		if !l.hold.add(m, b.sender) {
+			return Ahead, nil
+		}
+		return Held, nil
+	}
+	if !b.fetched && m.Timestamp < l.tangle.Horizon() {
+		if l.tangle.Has(m.ID()) {
+			return Duplicate, nil
+		}
+		return Stale, nil
+	}
+	d, err := l.tangle.Attach(m, b.sender, now)
+	if err != nil {
+		return Duplicate, nil
+	}
+	l.n.metrics.evicted.Add(float64(len(d.Evicted)))
+	if len(d.Solid) == 0 {
+		return Orphan, nil
+	}
+	return Durable, d.Solid
+}
+
+// commit makes what became solid durable and then, and only then, known.
+func (l *loop) commit(solid []tangle.Solid, now time.Time) error {
+	if len(solid) == 0 {
+		return nil
+	}
+	records := make([]storage.Record, len(solid))
+	for i, s := range solid {
+		records[i] = storage.Record{Message: s.Message, Seen: uint64(now.UnixNano())}
+	}
+	if err := l.n.store.Commit(records); err != nil {
+		return err
+	}
+	durable := time.Now()
+	l.offer(solid, now)
+	for _, s := range solid {
+		l.n.recent.add(s.Message.ID())
+		if s.Sender == "" {
+			l.n.gossip.Announce(s.Message.Bytes())
+		}
+	}
+	l.n.tail.publish(records, durable)
+	l.n.metrics.attached.Add(float64(len(solid)))
+	l.n.metrics.commitSeconds.Observe(durable.Sub(now).Seconds())
+	l.refreshSpares()
+	return nil
+}
+
+// offer brings the tip pool up to date with what became solid.
+func (l *loop) offer(solid []tangle.Solid, now time.Time) {
+	for _, s := range solid {
+		l.n.tips.replace(s, now, s.Message.Issuer == l.n.issuer)
+	}
+}
+
+func (l *loop) answer(b *batch) {
+	for i := range b.receipts {
+		if b.messages[i] != nil {
+			l.n.metrics.outcomes.WithLabelValues(b.receipts[i].State.String()).Inc()
+		}
+	}
+	close(b.done)
+}
+
+// refreshSpares tells the tip pool what to approve when it has too few tips.
+func (l *loop) refreshSpares() {
+	l.n.tips.setSpares(l.tangle.Newest(), l.tangle.NewestApproved())
+}
+
+// tick does what is due by time.
+func (l *loop) tick(now time.Time) error {
+	var solid []tangle.Solid
+	for _, h := range l.hold.due(now) {
+		_, fresh := l.attach(h.m, &batch{sender: h.sender}, now)
+		solid = append(solid, fresh...)
+	}
+	d := l.tangle.Expire(now)
+	l.n.metrics.evicted.Add(float64(len(d.Evicted)))
+	l.n.tips.expire(now)
+	if now.Sub(l.diskAt) >= diskEvery {
+		l.diskAt = now
+		l.n.checkDisk()
+		l.n.metrics.observe(l.tangle.Stats(), l.n.tips.stats(now))
+	}
+	return l.commit(append(solid, d.Solid...), now)
+}
+
+// measure is the confidence of everything in memory, at most a second old.
+func (l *loop) measure(now time.Time) (c *tangle.Confidence, exact bool) {
+	if l.confidence == nil || now.Sub(l.confidenceAt) >= confidenceAge {
+		ids, total := l.n.tips.eligible(now, tangle.MaxConfidenceTips)
+		l.confidence, l.confidenceAt = l.tangle.Confidence(ids), now
+		l.exact = total <= len(ids)
+	}
+	return l.confidence, l.exact
+}

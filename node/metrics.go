@@ -1,0 +1,67 @@
+package node
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tangled/tangle"
+	"tangled/tipselect"
+)
+
+type metrics struct {
+	invalid       *prometheus.CounterVec
+	outcomes      *prometheus.CounterVec
+	attached      prometheus.Counter
+	evicted       prometheus.Counter
+	fetched       prometheus.Counter
+	commitSeconds prometheus.Histogram
+	vertices      prometheus.Gauge
+	tips          prometheus.Gauge
+	orphans       prometheus.Gauge
+	orphanBytes   prometheus.Gauge
+	pool          prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	m := &metrics{
+		invalid: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tangled_node_invalid_messages_total",
+			Help: "Messages refused for ever, by reason.",
+		}, []string{"reason"}),
+		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tangled_node_messages_total",
+			Help: "Valid messages that came through the door, by what became of them.",
+		}, []string{"state"}),
+		attached: counter("tangled_node_attached_total", "Messages that became solid and durable."),
+		evicted:  counter("tangled_node_orphans_evicted_total", "Orphans dropped because there were too many or they waited too long."),
+		fetched:  counter("tangled_node_fetched_total", "Messages that peers sent on request."),
+		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "tangled_node_commit_seconds",
+			Help:    "Time from attaching a group of messages to its being durable.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
+		vertices:    gauge("tangled_node_vertices", "Messages of the live DAG in memory."),
+		tips:        gauge("tangled_node_tips", "Solid messages without a child."),
+		orphans:     gauge("tangled_node_orphans", "Messages that wait for parents."),
+		orphanBytes: gauge("tangled_node_orphan_bytes", "Size of the messages that wait for parents."),
+		pool:        gauge("tangled_node_tip_pool", "Tips that may be selected."),
+	}
+	if reg != nil {
+		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.commitSeconds,
+			m.vertices, m.tips, m.orphans, m.orphanBytes, m.pool)
+	}
+	return m
+}
+
+func (m *metrics) observe(t tangle.Stats, s tipselect.Stats) {
+	m.vertices.Set(float64(t.Vertices))
+	m.tips.Set(float64(t.Tips))
+	m.orphans.Set(float64(t.Orphans))
+	m.orphanBytes.Set(float64(t.OrphanBytes))
+	m.pool.Set(float64(s.Fresh + s.SemiLazy + s.Lazy))
+}

@@ -1,0 +1,88 @@
+package node
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tangled/genesis"
+	"tangled/gossip"
+)
+
+// Role is the layer of the city that a node works in.
+type Role string
+
+// The roles; the outer layer runs no node.
+const (
+	Middle    Role = "middle"
+	Permanode Role = "permanode"
+)
+
+// Options describe a node. Dir, Genesis, Key and Gossip.SwarmKey have no
+// default.
+type Options struct {
+	// Dir is the data directory. The store is in its folder "db".
+	Dir string
+	// FS is where the store's files are; the machine's disk by default.
+	FS vfs.FS
+	// Genesis is the network.
+	Genesis *genesis.Genesis
+	// Key is peer identity and issuer.
+	Key ed25519.PrivateKey
+	// Role is Middle by default.
+	Role Role
+	// Gossip says how to reach peers: swarm key, addresses, neighbours. The
+	// node fills in its identity, network and callbacks.
+	Gossip gossip.Options
+	// MinFree is how many bytes of disk to leave; below, the node takes no
+	// data. 256 MiB by default, and at least 1.
+	MinFree uint64
+	// CacheBytes is the size of the store's block cache; 64 MiB by default.
+	CacheBytes int64
+	// Workers is how many goroutines verify and mine; GOMAXPROCS by default.
+	Workers int
+	// Logger hears of what an operator should know; nil discards.
+	Logger *slog.Logger
+	// Registerer takes the metrics; nil keeps them to ourselves.
+	Registerer prometheus.Registerer
+}
+
+func (o *Options) ensureDefaults() {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Role == "" {
+		o.Role = Middle
+	}
+	if o.MinFree == 0 {
+		o.MinFree = 256 << 20
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Dir == "":
+		return errors.New("node: no data directory")
+	case o.Genesis == nil:
+		return errors.New("node: no genesis")
+	case len(o.Key) != ed25519.PrivateKeySize:
+		return fmt.Errorf("node: key of %d bytes, want %d", len(o.Key), ed25519.PrivateKeySize)
+	case o.Role != Middle && o.Role != Permanode:
+		return fmt.Errorf("node: role %q, want %q or %q", o.Role, Middle, Permanode)
+	}
+	return o.Genesis.Validate()
+}
+
+func (o *Options) storeDir() string { return filepath.Join(o.Dir, "db") }

@@ -1,0 +1,124 @@
+package node
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"tangled/message"
+	"tangled/tangle"
+	"tangled/tipselect"
+)
+
+// approveAhead is how far ahead of our clock a message may be and still be
+// approved: our own message would have to be stamped later still.
+const approveAhead = time.Second
+
+// catchUp is the age from which a message tells nothing about the network's
+// delay: it comes late because this node was away.
+const catchUp = time.Minute
+
+// tipPool guards the selector, which issuers use from many goroutines, and
+// knows what to approve when the selector has too little.
+type tipPool struct {
+	genesis message.ID
+
+	mu       sync.Mutex
+	selector *tipselect.Selector
+	spares   []message.ID // newest tip, newest approved message
+	// own has our messages that nobody approved yet; again those of them that
+	// left the pool by age, to be approved by our own next message.
+	own   map[message.ID]struct{}
+	again []message.ID
+}
+
+func newTipPool(genesis message.ID) *tipPool {
+	return &tipPool{
+		genesis:  genesis,
+		selector: tipselect.New(tipselect.Options{}),
+		own:      make(map[message.ID]struct{}),
+	}
+}
+
+// replace takes the parents of s out and s in.
+func (p *tipPool) replace(s tangle.Solid, now time.Time, own bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range s.Approves {
+		p.selector.Remove(id)
+		delete(p.own, id)
+	}
+	id := s.Message.ID()
+	if delay := now.Sub(id.Time()); delay < catchUp {
+		p.selector.Observe(delay)
+	}
+	p.selector.Add(tipselect.Tip{ID: id, Arrived: now, Delays: s.Delays})
+	if own {
+		p.own[id] = struct{}{}
+	}
+}
+
+func (p *tipPool) setSpares(ids ...message.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spares = append(p.spares[:0], ids...)
+}
+
+func (p *tipPool) expire(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range p.selector.Expire(now) {
+		if _, ok := p.own[id]; ok {
+			p.again = append(p.again, id)
+		}
+	}
+}
+
+// pick returns 1 to 8 distinct messages to approve, never one that is further
+// ahead than approveAhead. One alone is the genesis. The caller owns the slice.
+func (p *tipPool) pick(now time.Time) []message.ID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	limit := uint64(now.Add(approveAhead).UnixNano())
+	picked := slices.DeleteFunc(p.selector.Pick(now), func(id message.ID) bool {
+		return id.Timestamp() > limit
+	})
+	if id, ok := p.nextAgain(); ok && len(picked) < message.MaxParents {
+		picked = append(picked, id)
+	}
+	for _, id := range append(p.spares[:len(p.spares):len(p.spares)], p.genesis) {
+		if len(picked) >= message.MinParents {
+			break
+		}
+		if id.Timestamp() <= limit && !slices.Contains(picked, id) {
+			picked = append(picked, id)
+		}
+	}
+	return picked
+}
+
+// nextAgain takes the oldest of our own messages that left the pool and that
+// still nobody approves.
+func (p *tipPool) nextAgain() (message.ID, bool) {
+	for len(p.again) > 0 {
+		id := p.again[0]
+		p.again = p.again[1:]
+		if _, ok := p.own[id]; ok {
+			return id, true
+		}
+	}
+	return message.ID{}, false
+}
+
+// eligible samples at most n fresh tips, and says how many there are.
+func (p *tipPool) eligible(now time.Time, n int) ([]message.ID, int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.selector.Eligible(now, n)
+}
+
+func (p *tipPool) stats(now time.Time) tipselect.Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.selector.Stats(now)
+}

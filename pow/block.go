@@ -1,0 +1,201 @@
+package pow
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// The initial state of BLAKE2b (RFC 7693, section 2.6).
+const (
+	iv0 = 0x6a09e667f3bcc908
+	iv1 = 0xbb67ae8584caa73b
+	iv2 = 0x3c6ef372fe94f82b
+	iv3 = 0xa54ff53a5f1d36f1
+	iv4 = 0x510e527fade682d1
+	iv5 = 0x9b05688c2b3e6c1f
+	iv6 = 0x1f83d9abfb41bd6b
+	iv7 = 0x5be0cd19137e2179
+)
+
+const (
+	// inputSize is the length of what is hashed, in bytes: hash, then nonce.
+	inputSize = 32 + 8
+	// h0 is the first chaining word of an unkeyed BLAKE2b with a digest of 32
+	// bytes: the parameter block 0x01010020 over iv0 (RFC 7693, section 3.3).
+	h0 = iv0 ^ 0x01010020
+)
+
+// block is the one BLAKE2b block of a search with everything in it that does
+// not depend on the nonce worked out in advance. It is read-only once made, so
+// any number of goroutines may search it at once.
+//
+// Of the sixteen message words only five are not zero: the hash is words 0 to
+// 3 and the nonce is word 4. In the first round's column step the nonce meets
+// the third column alone; v is the working state after the other three.
+type block struct {
+	m [4]uint64
+	v [16]uint64
+}
+
+// newBlock prepares the search of hash.
+func newBlock(hash [32]byte) block {
+	var b block
+	for i := range b.m {
+		b.m[i] = binary.LittleEndian.Uint64(hash[8*i:])
+	}
+	v := [16]uint64{
+		h0, iv1, iv2, iv3, iv4, iv5, iv6, iv7,
+		iv0, iv1, iv2, iv3, iv4 ^ inputSize, iv5, ^uint64(iv6), iv7,
+	}
+	v[0], v[4], v[8], v[12] = g(v[0], v[4], v[8], v[12], b.m[0], b.m[1])
+	v[1], v[5], v[9], v[13] = g(v[1], v[5], v[9], v[13], b.m[2], b.m[3])
+	v[3], v[7], v[11], v[15] = g(v[3], v[7], v[11], v[15], 0, 0)
+	b.v = v
+	return b
+}
+
+// g is BLAKE2b's mixing function (RFC 7693, section 3.1). It stays small
+// enough to be inlined: a zero message word then costs nothing.
+func g(a, b, c, d, x, y uint64) (uint64, uint64, uint64, uint64) {
+	a += b + x
+	d = bits.RotateLeft64(d^a, -32)
+	c += d
+	b = bits.RotateLeft64(b^c, -24)
+	a += b + y
+	d = bits.RotateLeft64(d^a, -16)
+	c += d
+	b = bits.RotateLeft64(b^c, -63)
+	return a, b, c, d
+}
+
+// word is the first word of the digest for nonce, in BLAKE2b's own byte order:
+// its lowest byte is the digest's first.
+//
+// The rounds are written out because the permutation is then known to the
+// compiler: eleven of sixteen message words are the constant zero and vanish,
+// and so does the part of the last round that no bit of the first word
+// depends on. A loop over a permutation table runs at half the speed.
+func (b *block) word(nonce uint64) uint64 {
+	m0, m1, m2, m3, m4 := b.m[0], b.m[1], b.m[2], b.m[3], bits.ReverseBytes64(nonce)
+	v0, v1, v2, v3 := b.v[0], b.v[1], b.v[2], b.v[3]
+	v4, v5, v6, v7 := b.v[4], b.v[5], b.v[6], b.v[7]
+	v8, v9, v10, v11 := b.v[8], b.v[9], b.v[10], b.v[11]
+	v12, v13, v14, v15 := b.v[12], b.v[13], b.v[14], b.v[15]
+
+	// Round 1.
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, m4, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, 0, 0)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, 0, 0)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, 0, 0)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, 0, 0)
+
+	// Round 2.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, 0, 0)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, m4, 0)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, 0, 0)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, 0, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, m1, 0)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, m0, m2)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, 0, 0)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, 0, m3)
+
+	// Round 3.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, 0, 0)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, 0, m0)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, 0, m2)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, 0, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, 0, 0)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, m3, 0)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, 0, m1)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, 0, m4)
+
+	// Round 4.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, 0, 0)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, m3, m1)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, 0, 0)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, 0, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, m2, 0)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, 0, 0)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, m4, m0)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, 0, 0)
+
+	// Round 5.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, 0, m0)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, 0, 0)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, m2, m4)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, 0, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, 0, m1)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, 0, 0)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, 0, 0)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, m3, 0)
+
+	// Round 6.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, m2, 0)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, 0, 0)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, m0, 0)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, 0, m3)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, m4, 0)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, 0, 0)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, 0, 0)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, m1, 0)
+
+	// Round 7.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, 0, 0)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, m1, 0)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, 0, 0)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, m4, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, m0, 0)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, 0, m3)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, 0, m2)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, 0, 0)
+
+	// Round 8.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, 0, 0)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, 0, 0)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, 0, m1)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, m3, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, 0, m0)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, 0, m4)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, 0, 0)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, m2, 0)
+
+	// Round 9.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, 0, 0)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, 0, 0)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, 0, m3)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, m0, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, 0, m2)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, 0, 0)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, m1, m4)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, 0, 0)
+
+	// Round 10.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, 0, m2)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, 0, m4)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, 0, 0)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, m1, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, 0, 0)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, 0, 0)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, m3, 0)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, 0, m0)
+
+	// Round 11.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, m0, m1)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, m2, m3)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, m4, 0)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, 0, 0)
+	v0, v5, v10, v15 = g(v0, v5, v10, v15, 0, 0)
+	v1, v6, v11, v12 = g(v1, v6, v11, v12, 0, 0)
+	v2, v7, v8, v13 = g(v2, v7, v8, v13, 0, 0)
+	v3, v4, v9, v14 = g(v3, v4, v9, v14, 0, 0)
+
+	// Round 12.
+	v0, v4, v8, v12 = g(v0, v4, v8, v12, 0, 0)
+	v1, v5, v9, v13 = g(v1, v5, v9, v13, m4, 0)
+	v2, v6, v10, v14 = g(v2, v6, v10, v14, 0, 0)
+	v3, v7, v11, v15 = g(v3, v7, v11, v15, 0, 0)
+	v0, _, _, _ = g(v0, v5, v10, v15, m1, 0)
+	_, _, v8, _ = g(v2, v7, v8, v13, 0, 0)
+
+	return h0 ^ v0 ^ v8
+}

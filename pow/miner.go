@@ -1,0 +1,150 @@
+package pow
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/crypto/blake2b"
+)
+
+const (
+	// MaxBits is the most work Mine can be asked for.
+	MaxBits = 64
+
+	// chunk is how many nonces are searched between two looks at the context:
+	// about half a millisecond.
+	chunk = 4096
+	// turn is how many chunks a search may do before others have their turn.
+	turn = 16
+	// aloneBits is up to where a search runs in the caller's goroutine alone:
+	// it takes a millisecond or so, and more goroutines would start too late.
+	aloneBits = 14
+)
+
+// Zeros is the leading zero bits of BLAKE2b-256(hash || nonce), the nonce in 8
+// big-endian bytes; 0..256.
+func Zeros(hash [32]byte, nonce uint64) int {
+	var in [inputSize]byte
+	copy(in[:], hash[:])
+	binary.BigEndian.PutUint64(in[32:], nonce)
+	sum := blake2b.Sum256(in[:])
+	for i, b := range sum {
+		if b != 0 {
+			return 8*i + bits.LeadingZeros8(b)
+		}
+	}
+	return 8 * len(sum)
+}
+
+// Options configure a Miner. The zero value works.
+type Options struct {
+	// Workers is how many goroutines search at the same time, whoever asked;
+	// GOMAXPROCS by default.
+	Workers int
+}
+
+// Miner searches nonces. It may be used from many goroutines.
+type Miner struct {
+	kernel kernel
+	slots  chan struct{} // one value for each goroutine that searches
+}
+
+// New returns a Miner.
+func New(opts Options) *Miner {
+	if opts.Workers <= 0 {
+		opts.Workers = runtime.GOMAXPROCS(0)
+	}
+	return &Miner{kernel: portable(), slots: make(chan struct{}, opts.Workers)}
+}
+
+// Mine returns the least nonce with which hash has at least the given number
+// of leading zero bits, 0..MaxBits. It takes 2^bits tries on average, and is
+// over within milliseconds of ctx's end, with ctx's error.
+func (m *Miner) Mine(ctx context.Context, hash [32]byte, zeros int) (uint64, error) {
+	if zeros < 0 || zeros > MaxBits {
+		return 0, fmt.Errorf("pow: %d bits, want 0..%d", zeros, MaxBits)
+	}
+	if zeros == 0 {
+		return 0, ctx.Err()
+	}
+	s := search{m: m, block: newBlock(hash), zeros: zeros}
+	s.best.Store(noChunk)
+	workers := 1
+	if zeros > aloneBits {
+		workers = cap(m.slots)
+	}
+	var others sync.WaitGroup
+	for range workers - 1 {
+		others.Go(func() { s.run(ctx) })
+	}
+	s.run(ctx)
+	others.Wait()
+	if s.best.Load() == noChunk {
+		return 0, ctx.Err()
+	}
+	return s.nonce, nil
+}
+
+const noChunk = ^uint64(0)
+
+// search is one call of Mine. Its workers take chunks in ascending order, and
+// each goes on until its next chunk lies behind one with a solution: so the
+// least nonce is found, however many workers there are.
+type search struct {
+	m     *Miner
+	block block
+	zeros int
+	next  atomic.Uint64 // the next chunk to take
+	best  atomic.Uint64 // the least chunk with a solution
+
+	mu    sync.Mutex
+	nonce uint64 // in chunk best
+}
+
+// run searches until a solution is known or ctx ended.
+func (s *search) run(ctx context.Context) {
+	for {
+		select {
+		case s.m.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		again := s.takeTurn(ctx)
+		<-s.m.slots
+		if !again {
+			return
+		}
+	}
+}
+
+// takeTurn searches some chunks, and reports whether there is more to do.
+func (s *search) takeTurn(ctx context.Context) bool {
+	for range turn {
+		if ctx.Err() != nil {
+			return false
+		}
+		i := s.next.Add(1) - 1
+		if i > s.best.Load() {
+			return false
+		}
+		if nonce, ok := s.m.kernel.search(&s.block, i*chunk, chunk, s.zeros); ok {
+			s.found(i, nonce)
+			return false
+		}
+	}
+	return true
+}
+
+func (s *search) found(i, nonce uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i < s.best.Load() {
+		s.best.Store(i)
+		s.nonce = nonce
+	}
+}

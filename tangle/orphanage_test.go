@@ -1,0 +1,189 @@
+package tangle
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"tangled/message"
+)
+
+// madeUp is a parent that nobody has.
+func madeUp(n uint64) message.ID {
+	return message.NewID(uint64(epoch.UnixNano())+1+n, [32]byte{'?', byte(n >> 8), byte(n)})
+}
+
+// waiting makes a message that waits for the given parents.
+func waiting(t testing.TB, n, padding int, parents ...message.ID) *message.Message {
+	return newMessage(t, fmt.Sprint("w", n), time.Hour+time.Duration(n), parents, padding)
+}
+
+// TestOrphanFlood throws random orphans of random senders at small bounds. The
+// bounds hold after every one, what is evicted is said, and nothing is left
+// once all have expired.
+func TestOrphanFlood(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 2))
+			opts := Options{Genesis: testGenesis, MaxOrphans: 5 + rng.IntN(60), MaxOrphanBytes: 2000 + rng.IntN(40000), MaxOrphanAge: time.Minute}
+			tangle := New(opts)
+			now := epoch
+			held := make(map[message.ID]bool)
+			forget := func(ids []message.ID) {
+				for _, id := range ids {
+					if !held[id] {
+						t.Fatalf("evicted %v, which was not here", id)
+					}
+					delete(held, id)
+				}
+			}
+			var known []message.ID
+			for i := range 1500 {
+				now = now.Add(time.Duration(rng.Int64N(int64(200 * time.Millisecond))))
+				parents := []message.ID{madeUp(rng.Uint64N(300)), madeUp(300 + rng.Uint64N(300))}
+				if len(known) > 0 && rng.IntN(3) == 0 {
+					// An orphan on orphans, some of them evicted by now.
+					parents = append(parents, known[rng.IntN(len(known))])
+				}
+				m := waiting(t, i, rng.IntN(2000), parents...)
+				known = append(known, m.ID())
+				held[m.ID()] = true
+				d, err := tangle.Attach(m, fmt.Sprint("peer", rng.IntN(1+rng.IntN(8))), now)
+				if err != nil || len(d.Solid) != 0 {
+					t.Fatalf("message %d: %v, %d solid", i, err, len(d.Solid))
+				}
+				forget(d.Evicted)
+				if rng.IntN(50) == 0 {
+					forget(tangle.Expire(now).Evicted)
+				}
+				checkOrphans(t, &tangle.orphans)
+				if stats := tangle.Stats(); stats.Orphans != len(held) || stats.OrphanBytes != tangle.orphans.bytes {
+					t.Fatalf("%d orphans are counted, %d were not evicted", stats.Orphans, len(held))
+				}
+			}
+			if len(held) == 0 {
+				t.Fatal("the flood left nothing to expire")
+			}
+			forget(tangle.Expire(now.Add(time.Minute + 1)).Evicted)
+			if len(held) != 0 {
+				t.Errorf("%d orphans did not expire", len(held))
+			}
+			checkNoOrphans(t, &tangle.orphans)
+		})
+	}
+}
+
+// TestRootsLeaveNothing: orphans that settle because their parents fell behind
+// the horizon leave nothing either.
+func TestRootsLeaveNothing(t *testing.T) {
+	tangle := New(Options{Genesis: testGenesis, Window: time.Minute})
+	for i := range 100 {
+		if _, err := tangle.Attach(waiting(t, i, 0, madeUp(uint64(i)), madeUp(uint64(i+1))), "peer", epoch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := tangle.Attach(newMessage(t, "newest", 2*time.Hour, []message.ID{testGenesis}, 0), "peer", epoch); err != nil {
+		t.Fatal(err)
+	}
+	d := tangle.Expire(epoch)
+	if len(d.Solid) != 100 || len(d.Evicted) != 0 {
+		t.Errorf("%d solid, %d evicted, want 100 solid", len(d.Solid), len(d.Evicted))
+	}
+	checkInvariants(t, tangle)
+	checkNoOrphans(t, &tangle.orphans)
+}
+
+// TestFloodOfMany: one sender that floods does not push out what another
+// brought, by count.
+func TestFloodOfMany(t *testing.T) {
+	tangle := New(Options{Genesis: testGenesis, MaxOrphans: 100})
+	slow := attachOrphans(t, tangle, "slow", 0, 40, 0)
+	attachOrphans(t, tangle, "flood", 1000, 1000, 0)
+	requireHeld(t, tangle, slow)
+}
+
+// TestFloodOfLarge: nor by bytes. The flooder's few large orphans fill the room
+// in bytes; the many small ones of another are not what has to go.
+func TestFloodOfLarge(t *testing.T) {
+	tangle := New(Options{Genesis: testGenesis, MaxOrphanBytes: 300_000})
+	slow := attachOrphans(t, tangle, "slow", 0, 100, 0)
+	attachOrphans(t, tangle, "flood", 1000, 100, 30_000)
+	requireHeld(t, tangle, slow)
+}
+
+func attachOrphans(t *testing.T, tangle *Tangle, sender string, first, count, padding int) (ids []message.ID) {
+	t.Helper()
+	for i := range count {
+		m := waiting(t, first+i, padding, madeUp(1), madeUp(2))
+		if _, err := tangle.Attach(m, sender, epoch); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, m.ID())
+	}
+	return ids
+}
+
+func requireHeld(t *testing.T, tangle *Tangle, ids []message.ID) {
+	t.Helper()
+	lost := 0
+	for _, id := range ids {
+		if !tangle.Has(id) {
+			lost++
+		}
+	}
+	if lost > 0 {
+		t.Errorf("the flood pushed out %d of the other's %d orphans", lost, len(ids))
+	}
+	checkOrphans(t, &tangle.orphans)
+}
+
+// BenchmarkExpireCommonParents drops orphans that all wait for the same two
+// parents: what a peer sends that wants to make us work. The time an orphan
+// must not grow with their number.
+func BenchmarkExpireCommonParents(b *testing.B) {
+	for _, n := range []int{1 << 10, 1 << 12, 1 << 14} {
+		var messages []*message.Message
+		for i := range n {
+			messages = append(messages, waiting(b, i, 0, madeUp(1), madeUp(2)))
+		}
+		b.Run(fmt.Sprintf("orphans=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				tangle := New(Options{Genesis: testGenesis})
+				for _, m := range messages {
+					if _, err := tangle.Attach(m, "peer", epoch); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.StartTimer()
+				if d := tangle.Expire(epoch.Add(time.Hour)); len(d.Evicted) != n {
+					b.Fatalf("%d evicted", len(d.Evicted))
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/orphan")
+		})
+	}
+}
+
+// BenchmarkMissing asks among 65,536 awaited parents; the default bounds let in
+// eight times as many.
+func BenchmarkMissing(b *testing.B) {
+	tangle := New(Options{Genesis: testGenesis})
+	for i := range 1 << 13 {
+		parents := make([]message.ID, 8)
+		for j := range parents {
+			parents[j] = message.NewID(uint64(epoch.UnixNano())+uint64(8*i+j), [32]byte{'?'})
+		}
+		if _, err := tangle.Attach(waiting(b, i, 0, parents...), "peer", epoch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	now := epoch
+	for b.Loop() {
+		now = now.Add(2 * time.Second)
+		if got := len(tangle.Missing(256, now)); got != 256 {
+			b.Fatalf("%d missing", got)
+		}
+	}
+}
