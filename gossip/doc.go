@@ -34,7 +34,8 @@
 //
 // Fetch asks one peer for messages and their ancestors, ExchangeTips swaps the
 // IDs of the newest tips. Both are one request and one reply on a stream of
-// their own; the layouts stand beside the codecs in fetchwire.go and tips.go.
+// their own; the layouts stand beside the codecs in exchange.go, fetchwire.go and
+// tips.go.
 //
 // # Bad peers
 //

@@ -29,7 +29,9 @@ type Gossip struct {
 	serving  slots
 	asking   chan struct{} // a slot for each exchange this node began
 
-	ctx    context.Context // ends with Close
+	// ctx is the parent of all this value starts, from Open to Close; handlers that
+	// libp2p calls have no other.
+	ctx    context.Context
 	cancel context.CancelFunc
 	work   work
 	// closeHost runs once; whoever calls Close later waits for it too.

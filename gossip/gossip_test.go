@@ -231,7 +231,10 @@ func TestCloseTwice(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		settle(t, [2]*testNode{a, b})
-		a.judge = func(ctx context.Context, _ [][]byte) { <-ctx.Done() }
+		a.judge = func(ctx context.Context, _ [][]byte) {
+			<-ctx.Done()
+			time.Sleep(time.Minute) // a commit under way takes what it takes
+		}
 		b.Announce([]byte("held"))
 		time.Sleep(time.Second)
 		a.close()

@@ -60,7 +60,7 @@ type Options struct {
 	Peers []peer.AddrInfo
 	// Open lets in every holder of the swarm key but removed and banned ones.
 	Open bool
-	// Dir is where peers.json is kept. Empty: AddPeer and RemovePeer last until
+	// Dir is where peers.json is kept; it must exist. Empty: AddPeer and RemovePeer last until
 	// Close.
 	Dir string
 

@@ -90,35 +90,43 @@ func TestPenaltyIsForgiven(t *testing.T) {
 	})
 }
 
-// A message that names an author breaks the network's policy, whatever is in it.
+// A message that is signed or names an author breaks the network's policy,
+// whatever is in it.
 func TestAuthoredFramesAreCharged(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newTestNetwork(t)
-		b := n.node(1, 0).open()
-		bad := n.rawHost(0)
-		ps, err := pubsub.NewGossipSub(t.Context(), bad) // signs, as its default is
-		if err != nil {
-			t.Fatal(err)
-		}
-		topic, err := ps.Join(b.topic.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := bad.Connect(t.Context(), n.info(1)); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(3 * time.Second)
-		if err := topic.Publish(t.Context(), appendFrame(nil, [][]byte{[]byte("x")})); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		if b.has([]byte("x")) {
-			t.Error("an authored message was judged")
-		}
-		if got := counter(t, b.metrics.invalid, invalidPolicy); got != 1 {
-			t.Errorf("%v charged, want 1", got)
-		}
-	})
+	for name, policy := range map[string]pubsub.MessageSignaturePolicy{
+		"signed":   pubsub.StrictSign,
+		"authored": pubsub.StrictNoSign, // still names its author
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newTestNetwork(t)
+				b := n.node(1, 0).open()
+				bad := n.rawHost(0)
+				ps, err := pubsub.NewGossipSub(t.Context(), bad, pubsub.WithMessageSignaturePolicy(policy))
+				if err != nil {
+					t.Fatal(err)
+				}
+				topic, err := ps.Join(b.topic.String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := bad.Connect(t.Context(), n.info(1)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(3 * time.Second)
+				if err := topic.Publish(t.Context(), appendFrame(nil, [][]byte{[]byte("x")})); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if b.has([]byte("x")) {
+					t.Error("its messages were judged")
+				}
+				if got := counter(t, b.metrics.invalid, invalidPolicy); got != 1 {
+					t.Errorf("%v charged, want 1", got)
+				}
+			})
+		})
+	}
 }
 
 func TestStrangersAreForgotten(t *testing.T) {

@@ -19,8 +19,10 @@ const (
 	// judgeWorkers frames are judged at once: 2,048 messages, four full groups of
 	// the store's commit.
 	judgeWorkers = 32
-	// validateQueue frames wait for a worker; what a peer sends beyond is dropped.
-	validateQueue = 1024
+	// validateQueue frames wait for a worker, about half a second at the node's
+	// ceiling; what a peer sends beyond is dropped. It is counted in frames and not in
+	// bytes, so its memory is bounded by the longest ones: 128 MiB.
+	validateQueue = 256
 	// peerQueue RPCs wait for one slow peer. The frames are shared between the
 	// queues of all peers, so memory is bounded by what was published in the time.
 	peerQueue = 512

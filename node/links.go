@@ -86,7 +86,7 @@ func (n *Node) runLink(ctx context.Context, id peer.ID) {
 			n.exchange(ctx, id)
 		case <-missing.C:
 			var want []message.ID
-			if n.ask(ctx, func(l *loop) { want = l.tangle.Missing(gossip.MaxFetchIDs, time.Now()) }) == nil && len(want) > 0 {
+			if n.ask(ctx, func(l *loop) { want = l.tangle.Missing(id.String(), gossip.MaxFetchIDs, time.Now()) }) == nil && len(want) > 0 {
 				n.fetch(ctx, id, want)
 			}
 		case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,6 +94,9 @@ func Open(ctx context.Context, opts Options) (*Node, error) {
 }
 
 func (n *Node) open(ctx context.Context) (err error) {
+	if err := os.MkdirAll(n.opts.Dir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
 	n.store, err = storage.Open(n.opts.storeDir(), n.rules.Network, storage.Options{
 		FS: n.opts.FS, CacheBytes: n.opts.CacheBytes, Logger: n.opts.Logger, Registerer: n.opts.Registerer,
 	})

@@ -27,7 +27,8 @@ const (
 // Options describe a node. Dir, Genesis, Key and Gossip.SwarmKey have no
 // default.
 type Options struct {
-	// Dir is the data directory. The store is in its folder "db".
+	// Dir is the data directory. The store is in its folder "db"; the changed
+	// neighbours are in peers.json, on the machine's disk whatever FS is.
 	Dir string
 	// FS is where the store's files are; the machine's disk by default.
 	FS vfs.FS

@@ -13,8 +13,10 @@ const (
 	// patience is how long a parent may be on its way by itself, in another
 	// frame by another path, before it is worth asking for.
 	patience = 200 * time.Millisecond
-	// askAgain is how long an answer may take before somebody else is asked.
-	askAgain = time.Second
+	// askAnother is how long an answer may take before somebody else is asked,
+	// nextRound when everybody may be asked again.
+	askAnother = time.Second
+	nextRound  = 4 * time.Second
 )
 
 // orphan is a message that waits for parents.
@@ -33,6 +35,24 @@ type awaited struct {
 	since   time.Time
 	asked   int       // how often missing returned it
 	askedAt time.Time // when it did so last
+	askedOf []string  // the peers it did so for, in this round
+}
+
+// mayAsk tells whether it is peer's turn: each peer is asked once in a round.
+// Were it only a matter of time, a peer that does not have the message could
+// always come first.
+func (w *awaited) mayAsk(peer string, now time.Time) bool {
+	since := now.Sub(w.askedAt)
+	return since >= nextRound || since >= askAnother && !slices.Contains(w.askedOf, peer)
+}
+
+func (w *awaited) ask(peer string, now time.Time) {
+	if now.Sub(w.askedAt) >= nextRound {
+		w.askedOf = w.askedOf[:0]
+	}
+	w.asked++
+	w.askedAt = now
+	w.askedOf = append(w.askedOf, peer)
 }
 
 // senderQueue is what one sender brought.
@@ -163,7 +183,7 @@ func (h *orphanage) release(parent message.ID) (free []*orphan) {
 
 // missing returns the parents that are waited for and are no orphans
 // themselves, as Tangle.Missing says.
-func (h *orphanage) missing(n int, now time.Time) []message.ID {
+func (h *orphanage) missing(peer string, n int, now time.Time) []message.ID {
 	type candidate struct {
 		id message.ID
 		w  *awaited
@@ -179,7 +199,7 @@ func (h *orphanage) missing(n int, now time.Time) []message.ID {
 		best = best[:min(n, len(best))]
 	}
 	for id, w := range h.waiting {
-		if now.Sub(w.since) < patience || now.Sub(w.askedAt) < askAgain || h.has(id) {
+		if now.Sub(w.since) < patience || !w.mayAsk(peer, now) || h.has(id) {
 			continue
 		}
 		c := candidate{id, w}
@@ -191,8 +211,7 @@ func (h *orphanage) missing(n int, now time.Time) []message.ID {
 	ids := make([]message.ID, len(best))
 	for i, c := range best {
 		ids[i] = c.id
-		c.w.asked++
-		c.w.askedAt = now
+		c.w.ask(peer, now)
 	}
 	return ids
 }

@@ -181,8 +181,8 @@ func BenchmarkMissing(b *testing.B) {
 	}
 	now := epoch
 	for b.Loop() {
-		now = now.Add(2 * time.Second)
-		if got := len(tangle.Missing(256, now)); got != 256 {
+		now = now.Add(nextRound)
+		if got := len(tangle.Missing("peer", 256, now)); got != 256 {
 			b.Fatalf("%d missing", got)
 		}
 	}

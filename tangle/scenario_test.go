@@ -136,7 +136,9 @@ func (s *scenario) run(t *testing.T, td *datadriven.TestData) string {
 	case "missing":
 		var n int
 		td.ScanArgs(t, "n", &n)
-		return s.list(s.tangle.Missing(n, s.now))
+		peer := "a"
+		td.MaybeScanArgs(t, "peer", &peer)
+		return s.list(s.tangle.Missing(peer, n, s.now))
 	case "confidence":
 		s.measure = s.tangle.Confidence(s.measuredTips(t, td))
 		return s.reached(t, td)
