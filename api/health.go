@@ -1,0 +1,46 @@
+package api
+
+import (
+	"errors"
+	"time"
+
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/node"
+)
+
+// healthEvery is how often the node's health is looked at.
+const healthEvery = time.Second
+
+func (s *Server) pollHealth() {
+	ticker := time.NewTicker(healthEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.tellHealth()
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// tellHealth brings the health service up to date. A full disk stops intake,
+// not reading.
+func (s *Server) tellHealth() {
+	err := s.node.Health()
+	intake := servingStatus(err == nil)
+	reading := servingStatus(err == nil || errors.Is(err, node.ErrDiskLow))
+	s.health.SetServingStatus("", intake)
+	s.health.SetServingStatus(tangledv1.MessagesService_ServiceDesc.ServiceName, intake)
+	s.health.SetServingStatus(tangledv1.HistoryService_ServiceDesc.ServiceName, reading)
+	s.health.SetServingStatus(tangledv1.NodeService_ServiceDesc.ServiceName, reading)
+}
+
+func servingStatus(ok bool) healthv1.HealthCheckResponse_ServingStatus {
+	if ok {
+		return healthv1.HealthCheckResponse_SERVING
+	}
+	return healthv1.HealthCheckResponse_NOT_SERVING
+}
