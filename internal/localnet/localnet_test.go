@@ -1,0 +1,174 @@
+package localnet
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tangled/gossip/memnet"
+	"tangled/message"
+	"tangled/node"
+)
+
+func TestEdges(t *testing.T) {
+	for n, want := range map[int]string{
+		1: "[]", 2: "[[0 1]]", 3: "[[0 1] [1 2] [2 0]]",
+		5: "[[0 1] [1 2] [2 3] [3 4] [4 0] [0 2]]",
+	} {
+		if got := fmt.Sprint(Edges(n)); got != want {
+			t.Errorf("%d nodes: %s, want %s", n, got, want)
+		}
+	}
+}
+
+// city is a network in memory under test, in a synctest bubble.
+type city struct {
+	*Network
+	t   *testing.T
+	net *memnet.Network
+	ids []message.ID // acknowledged
+}
+
+func inBubble(t *testing.T, middle, permanodes int, test func(*city)) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := memnet.New()
+		mem.SetLatency(15 * time.Millisecond)
+		n, err := Start(t.Context(), Options{
+			Middle: middle, Permanodes: permanodes, Memory: mem, Dir: t.TempDir(), DataBits: 2,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := n.Close(context.WithoutCancel(t.Context())); err != nil {
+				t.Error(err)
+			}
+		}()
+		test(&city{Network: n, t: t, net: mem})
+	})
+}
+
+// issue lets the i-th member, if it is running, issue a reading.
+func (c *city) issue(i int) {
+	m := c.Members[i%len(c.Members)]
+	if m.Node == nil {
+		return
+	}
+	id, err := m.Node.Issue(c.t.Context(), message.Data{
+		Topic: "city/device/" + m.Name + "/air", Content: fmt.Appendf(nil, "%d", i),
+	})
+	if err != nil {
+		c.t.Fatalf("%s: %v", m.Name, err)
+	}
+	c.ids = append(c.ids, id)
+}
+
+// lacks counts the acknowledged messages that a member does not have.
+func (c *city) lacks(m *Member) (n int) {
+	for _, id := range c.ids {
+		if _, err := m.Node.Get(id); err != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// settle waits until every member has every message, and compares what they
+// say of the DAG.
+func (c *city) settle(limit time.Duration) {
+	c.t.Helper()
+	deadline := time.Now().Add(limit)
+	for slices.ContainsFunc(c.Members, func(m *Member) bool { return c.lacks(m) > 0 }) {
+		if time.Now().After(deadline) {
+			for _, m := range c.Members {
+				c.t.Errorf("%s lacks %d of %d messages", m.Name, c.lacks(m), len(c.ids))
+			}
+			c.t.FailNow()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	var first node.Info
+	for i, m := range c.Members {
+		info, err := m.Node.Info(c.t.Context())
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if i == 0 {
+			first = info
+		}
+		if info.Messages != uint64(len(c.ids)) || info.Tips != first.Tips || info.Newest != first.Newest || info.Orphans != 0 {
+			c.t.Errorf("%s has %d messages, %d tips, %d orphans; %s %d messages, %d tips; %d acknowledged",
+				m.Name, info.Messages, info.Tips, info.Orphans, c.Members[0].Name, first.Messages, first.Tips, len(c.ids))
+		}
+	}
+}
+
+// TestEveryMessageReachesEveryNode runs a city through lost connections, a
+// partition and a restart.
+func TestEveryMessageReachesEveryNode(t *testing.T) {
+	const seed = 7
+	inBubble(t, 6, 1, func(c *city) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		ctx := c.t.Context()
+		run := func(seconds int, meanwhile func(tick int)) {
+			for tick := range seconds * 10 {
+				c.issue(r.IntN(len(c.Members)))
+				if meanwhile != nil {
+					meanwhile(tick)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		}
+		run(10, nil)
+
+		// Connections break while frames are under way: what was in them is lost.
+		cuts := 0
+		run(20, func(tick int) {
+			if tick%3 == 0 {
+				e := Edges(len(c.Members))[r.IntN(len(Edges(len(c.Members))))]
+				cuts += c.net.Cut(Addr(e[0]), Addr(e[1]))
+			}
+		})
+		if cuts < 10 {
+			t.Errorf("%d connections cut: the test shows little", cuts)
+		}
+
+		// Both sides of a partition go on alone.
+		var left []netip.Addr
+		for i := range 3 {
+			left = append(left, Addr(i))
+		}
+		before := len(c.ids)
+		c.net.Partition(left)
+		run(20, nil)
+		apart := 0
+		for _, id := range c.ids[before:] {
+			_, a := c.Members[1].Node.Get(id)
+			_, b := c.Members[4].Node.Get(id)
+			if (a == nil) != (b == nil) {
+				apart++
+			}
+		}
+		if apart < 100 {
+			t.Errorf("%d messages on one side alone: the partition did not part", apart)
+		}
+		c.net.Heal()
+
+		// A member is away and comes back.
+		away := c.Members[2]
+		if err := away.Stop(ctx); err != nil {
+			t.Fatal(err)
+		}
+		run(10, nil)
+		if err := c.Restart(ctx, away); err != nil {
+			t.Fatal(err)
+		}
+		run(5, nil)
+		c.settle(3 * time.Minute)
+	})
+}
