@@ -1,0 +1,125 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"tangled/genesis"
+)
+
+// The files of a network's directory. Each node has a folder of its own beside
+// genesisFile and swarmKeyFile, with keyFile and configFile in it.
+const (
+	genesisFile  = "genesis.toml"
+	swarmKeyFile = "swarm.key"
+	keyFile      = "node.key"
+	configFile   = "tangled.toml"
+)
+
+// write makes the directory dir of a network, which must not exist or be empty.
+// The directory appears whole or not at all: everything is written and synced
+// under another name beside it, then renamed.
+func (n *network) write(dir string) (err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if err := checkEmpty(dir); err != nil {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".init-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(temp)
+		}
+	}()
+	if err := n.fill(temp); err != nil {
+		return err
+	}
+	// An empty directory goes first: Go renames onto none. Whatever another
+	// process puts there meanwhile makes this or the renaming fail.
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: name a directory that does not exist yet", err)
+	}
+	if err := os.Rename(temp, dir); err != nil {
+		return err
+	}
+	return syncDir(parent)
+}
+
+// checkEmpty refuses a directory with something in it.
+func checkEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(entries) > 0 {
+		return &fs.PathError{Op: "init", Path: dir, Err: errors.New("exists and is not empty")}
+	}
+	return nil
+}
+
+// fill writes all files and syncs them and their folders.
+func (n *network) fill(dir string) error {
+	text, err := genesis.Format(n.genesis)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, genesisFile), text, 0o644); err != nil {
+		return err
+	}
+	if err := n.swarmKey.WriteFile(filepath.Join(dir, swarmKeyFile)); err != nil {
+		return err
+	}
+	for _, m := range n.members {
+		if err := m.write(filepath.Join(dir, m.name)); err != nil {
+			return err
+		}
+	}
+	return syncDir(dir)
+}
+
+func (m *member) write(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, keyFile), m.keyPEM, secretMode); err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, configFile), m.config.format(), 0o644); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// writeFile writes a new file and syncs it.
+func writeFile(path string, content []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// syncDir makes the entries of a directory durable.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
