@@ -153,12 +153,6 @@ func (n *testNode) count() int {
 	return len(n.got)
 }
 
-func (n *testNode) frameSizes() []int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.Clone(n.frames)
-}
-
 // peerInfo is what the node knows of a peer; zero where that is nothing.
 func (n *testNode) peerInfo(id peer.ID) PeerInfo {
 	for _, p := range n.Peers() {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/binary"
+	"math"
 
 	"tangled/message"
 )
@@ -45,12 +46,17 @@ func idOf(key []byte) (id message.ID, ok bool) {
 	return message.ID(key[len(key)-message.IDSize:]), true
 }
 
-// floor and ceiling are the IDs at the ends of a span of time: the least ID at
-// from, and the least ID after to.
+// floor is the least ID at a time, in nanoseconds since the Unix epoch.
 func floor(from uint64) message.ID { return message.NewID(from, [32]byte{}) }
 
-// after is the least ID above id.
+// ceiling is above the ID of every message: timestamps stay below 2^63.
+func ceiling() message.ID { return floor(math.MaxUint64) }
+
+// after is the least ID above id, at most the ceiling.
 func after(id message.ID) message.ID {
+	if id.Compare(ceiling()) >= 0 {
+		return ceiling()
+	}
 	for i := len(id) - 1; i >= 0; i-- {
 		if id[i]++; id[i] != 0 {
 			break

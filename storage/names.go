@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -27,9 +28,11 @@ func (n *names) load(db *pebble.DB, space byte) error {
 		return fmt.Errorf("read names: %w", err)
 	}
 	for ok := it.First(); ok; ok = it.Next() {
-		if len(it.Value()) != 4 {
+		if n := len(it.Value()); n != 4 {
+			// The key is the iterator's and gone when it is closed.
+			key := slices.Clone(it.Key()[1:])
 			_ = it.Close()
-			return &CorruptionError{tableName, it.Key()[1:], fmt.Errorf("number of %d bytes", len(it.Value()))}
+			return &CorruptionError{tableName, key, fmt.Errorf("number of %d bytes", n)}
 		}
 		n.byName[string(it.Key()[len(prefix):])] = binary.BigEndian.Uint32(it.Value())
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -37,7 +36,7 @@ type Query struct {
 
 // bounds are the least ID and the least ID above the selection.
 func (q Query) bounds() (lower, upper message.ID) {
-	lower, upper = floor(q.From), floor(math.MaxUint64)
+	lower, upper = floor(q.From), ceiling()
 	if q.To != 0 {
 		upper = floor(q.To)
 	}
@@ -196,15 +195,22 @@ func (s *Store) matchingTopics(f message.Filter) []uint32 {
 func (s *Store) readMessages(q Query) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		lower, upper := q.bounds()
-		it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: messageKey(lower), UpperBound: messageKey(upper)})
+		it, err := s.db.NewIter(&pebble.IterOptions{
+			LowerBound: messageKey(lower),
+			UpperBound: messageKey(upper),
+		})
 		if err != nil {
 			yield(Record{}, fmt.Errorf("read messages: %w", err))
 			return
 		}
 		defer it.Close()
 		for ok := start(it, q.Descending); ok; ok = step(it, q.Descending) {
-			id, _ := idOf(it.Key())
-			r, err := decode(id, it.Value())
+			key := it.Key()
+			if len(key) != 1+message.IDSize {
+				yield(Record{}, &CorruptionError{tableMessage, slices.Clone(key[1:]), fmt.Errorf("key of %d bytes", len(key))})
+				return
+			}
+			r, err := decode(message.ID(key[1:]), it.Value())
 			if !yield(r, err) || err != nil {
 				return
 			}

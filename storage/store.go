@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -60,6 +61,7 @@ type Store struct {
 	lock    *pebble.Lock
 	metrics *metrics
 	failed  atomic.Pointer[error]
+	broken  chan struct{} // closed by the first failure
 	count   atomic.Uint64 // messages stored
 
 	topics  names
@@ -70,6 +72,9 @@ type Store struct {
 	mu      sync.Mutex
 	closed  bool
 	readers sync.WaitGroup
+
+	closing  sync.Once
+	closeErr error
 }
 
 // Open opens or creates the store of a network in dir.
@@ -82,7 +87,7 @@ func Open(dir string, network message.NetworkID, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, &LockedError{Dir: dir, Err: err}
 	}
-	s := &Store{dir: dir, fs: opts.FS, lock: lock, metrics: newMetrics(opts.Registerer)}
+	s := &Store{dir: dir, fs: opts.FS, lock: lock, broken: make(chan struct{}), metrics: newMetrics(opts.Registerer)}
 	if err := s.open(network, opts); err != nil {
 		if s.db != nil {
 			err = errors.Join(err, s.db.Close())
@@ -135,10 +140,18 @@ func (s *Store) open(network message.NetworkID, opts Options) error {
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	db, err := pebble.Open(s.dir, po)
+	var opened atomic.Bool
+	po.EventListener = &pebble.EventListener{BackgroundError: func(err error) {
+		s.fail(err)
+		if !opened.Load() {
+			runtime.Goexit() // openPebble has given up
+		}
+	}}
+	db, err := s.openPebble(po)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", s.dir, err)
 	}
+	opened.Store(true)
 	s.db = db
 	if err := s.checkMeta(network); err != nil {
 		return err
@@ -216,6 +229,10 @@ func (s *Store) meta(name string) ([]byte, error) {
 // When it returns nil they survive any crash. After an error the store takes
 // no more writes.
 func (s *Store) Commit(records []Record) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.readers.Done()
 	if err := s.Err(); err != nil {
 		return err
 	}
@@ -269,7 +286,39 @@ func (s *Store) apply(b *pebble.Batch) error {
 	return s.Err()
 }
 
-func (s *Store) fail(err error) { s.failed.CompareAndSwap(nil, &err) }
+func (s *Store) fail(err error) {
+	if s.failed.CompareAndSwap(nil, &err) {
+		close(s.broken)
+	}
+}
+
+// openPebble is pebble.Open that ends. With a log to make a table of and a disk
+// that does not take it, Pebble would try for ever; we leave it where it is, in
+// possession of the lock, and give up. It also panics when it cannot sync the
+// directory.
+func (s *Store) openPebble(po *pebble.Options) (*pebble.DB, error) {
+	type result struct {
+		db  *pebble.DB
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("pebble: %v", p)
+			}
+			opened <- r
+		}()
+		r.db, r.err = pebble.Open(s.dir, po)
+	}()
+	select {
+	case r := <-opened:
+		return r.db, r.err
+	case <-s.broken:
+		return nil, s.Err()
+	}
+}
 
 // Err is the first failure to write, nil while there was none.
 func (s *Store) Err() error {
@@ -305,14 +354,11 @@ var errClosed = errors.New("storage: store is closed")
 // be called twice.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
 	s.closed = true
 	s.mu.Unlock()
 	s.readers.Wait()
-	return errors.Join(s.db.Close(), s.lock.Close())
+	s.closing.Do(func() { s.closeErr = errors.Join(s.db.Close(), s.lock.Close()) })
+	return s.closeErr
 }
 
 // pebbleLogger keeps Pebble from ending the process: by its own account it

@@ -1,0 +1,218 @@
+package storage_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"tangled/message"
+	"tangled/storage"
+)
+
+// helperEnv names the directory that the test binary, started again as a
+// process of its own, is to write to.
+const helperEnv = "TANGLED_STORAGE_TEST_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(helperEnv); dir != "" {
+		if err := commitUntilKilled(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// helperBatches is what the helper commits before it waits for its end.
+const helperBatches, helperSize = 200, 5
+
+func helperBatch(t testing.TB, i int) []storage.Record {
+	var records []storage.Record
+	for r := range helperSize {
+		topic := fmt.Sprintf("helper/%d", (i+r)%7)
+		records = append(records, newRecord(t, byte(r), uint64(1_000+i*helperSize+r), topic, bytes.Repeat([]byte{byte(i)}, 300)))
+	}
+	return records
+}
+
+// commitUntilKilled prints the number of batches acknowledged after each.
+func commitUntilKilled(dir string) error {
+	s, err := storage.Open(dir, network, storage.Options{})
+	if err != nil {
+		return err
+	}
+	for i := range helperBatches {
+		if err := s.Commit(helperBatch(noTest{}, i)); err != nil {
+			return err
+		}
+		fmt.Println(i + 1)
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// noTest lets the helper process use the fixtures.
+type noTest struct{ testing.TB }
+
+func (noTest) Helper()           {}
+func (noTest) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
+
+// Another process holds the directory, is killed in the middle of a write, and
+// leaves behind all that it acknowledged.
+func TestAnotherProcess(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "store")
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), helperEnv+"="+dir)
+	cmd.Stderr = os.Stderr
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	acked, lines := 0, bufio.NewScanner(out)
+	for acked < helperBatches/4 && lines.Scan() {
+		if acked, err = strconv.Atoi(lines.Text()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = storage.Open(dir, network, storage.Options{})
+	var locked *storage.LockedError
+	if !errors.As(err, &locked) || locked.Dir != dir || locked.Err == nil {
+		t.Errorf("open while another process holds it: %v, want a LockedError", err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		if n, err := strconv.Atoi(lines.Text()); err == nil {
+			acked = n
+		}
+	}
+	_ = cmd.Wait() // it was killed
+
+	s := openFor(t, vfs.Default, dir)
+	batches := int(s.Count()) / helperSize
+	if batches < acked || acked == 0 {
+		t.Fatalf("%d batches found, %d acknowledged", batches, acked)
+	}
+	var m model
+	for i := range batches {
+		m = append(m, helperBatch(t, i)...)
+	}
+	m.verify(t, s)
+}
+
+func TestOpenLocked(t *testing.T) {
+	disk := t.TempDir()
+	for name, fs := range map[string]vfs.FS{dir: vfs.NewMem(), disk: vfs.Default} {
+		s := mustOpen(t, fs, name)
+		_, err := storage.Open(name, network, storage.Options{FS: fs})
+		var locked *storage.LockedError
+		if !errors.As(err, &locked) || locked.Dir != name || errors.Unwrap(locked) == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("open twice: %v, want a LockedError", err)
+		}
+		mustCommit(t, s, newBatches(t, 1, 4)[0])
+		mustClose(t, s)
+		model(newBatches(t, 1, 4)[0]).verify(t, openFor(t, fs, name))
+	}
+}
+
+func TestOpenAnotherNetwork(t *testing.T) {
+	fs := vfs.NewMem()
+	m := model(newBatches(t, 1, 4)[0])
+	s := mustOpen(t, fs, dir)
+	mustCommit(t, s, m)
+	mustClose(t, s)
+	other := message.NetworkID{9}
+	_, err := storage.Open(dir, other, storage.Options{FS: fs})
+	var e *storage.NetworkError
+	if !errors.As(err, &e) || e.Has != network || e.Want != other || e.Dir != dir {
+		t.Errorf("open: %v, want a NetworkError", err)
+	}
+	m.verify(t, openFor(t, fs, dir)) // not locked any more, nothing lost
+}
+
+// A table of damage to the rows that Open reads.
+func TestOpenDamagedRows(t *testing.T) {
+	set := func(key, value string) func(*pebble.DB) error {
+		return func(db *pebble.DB) error { return db.Set([]byte(key), []byte(value), pebble.Sync) }
+	}
+	remove := func(key string) func(*pebble.DB) error {
+		return func(db *pebble.DB) error { return db.Delete([]byte(key), pebble.Sync) }
+	}
+	for name, test := range map[string]struct {
+		damage func(*pebble.DB) error
+		table  byte
+		key    string
+	}{
+		"short_format":       {set("vformat", "\x00\x01"), 'v', "format"},
+		"long_format":        {set("vformat", "\x00\x00\x00\x01\x00"), 'v', "format"},
+		"no_network":         {remove("vnetwork"), 'v', "network"},
+		"short_network":      {set("vnetwork", "abc"), 'v', "network"},
+		"short_count":        {set("vcount", "\x00\x01"), 'v', "count"},
+		"short_topic_number": {set("ntshared", "\x00\x01"), 'n', "tshared"},
+		"long_issuer_number": {set("nisomebody", "\x00\x00\x00\x01\x00"), 'n', "isomebody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := vfs.NewMem()
+			s := mustOpen(t, fs, dir)
+			mustCommit(t, s, newBatches(t, 1, 4)[0])
+			mustClose(t, s)
+			withPebble(t, fs, dir, test.damage)
+			for range 2 { // the first refusal leaves no lock behind
+				_, err := storage.Open(dir, network, storage.Options{FS: fs})
+				var e *storage.CorruptionError
+				if !errors.As(err, &e) || e.Table != test.table || string(e.Key) != test.key || e.Err == nil {
+					t.Fatalf("open: %v, want a CorruptionError of %q in %q", err, test.key, test.table)
+				}
+			}
+		})
+	}
+}
+
+func TestOpenNewerFormat(t *testing.T) {
+	fs := vfs.NewMem()
+	mustClose(t, mustOpen(t, fs, dir))
+	withPebble(t, fs, dir, func(db *pebble.DB) error {
+		return db.Set([]byte("vformat"), []byte{0, 0, 0, 2}, pebble.Sync)
+	})
+	for range 2 {
+		_, err := storage.Open(dir, network, storage.Options{FS: fs})
+		var e *storage.FormatError
+		if !errors.As(err, &e) || e.Has != 2 || e.Want != 1 || e.Dir != dir {
+			t.Fatalf("open: %v, want a FormatError", err)
+		}
+	}
+}
+
+func TestOpenWhereAFileIs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "store")} {
+		if _, err := storage.Open(dir, network, storage.Options{}); err == nil || !strings.Contains(err.Error(), dir) {
+			t.Errorf("open %s: %v, want an error that names it", dir, err)
+		}
+	}
+	if b, err := os.ReadFile(file); string(b) != "mine" {
+		t.Errorf("the file is now %q, %v", b, err)
+	}
+}
