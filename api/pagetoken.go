@@ -66,7 +66,7 @@ func (t pageToken) at(id message.ID) string {
 
 // parsePageToken returns the ID that token names in q.
 func parsePageToken(token string, genesis message.ID, q storage.Query) (message.ID, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	b, err := base64.RawURLEncoding.DecodeString(token)
 	want := newPageToken(genesis, q)
 	switch {
 	case err != nil:

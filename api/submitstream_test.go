@@ -129,16 +129,19 @@ func TestSubmitStreamBroken(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, f *fixture) {
 		resume := f.disk.stall()
 		defer func() { resume(); synctest.Wait() }()
-		ctx, cancel := context.WithCancel(t.Context())
-		stream := f.submitStream(ctx)
-		for i := range 10 {
-			if err := stream.Send(&tangledv1.SubmitStreamRequest{Seq: uint64(i), Data: reading("a", i)}); err != nil {
-				t.Fatalf("Send: %v", err)
+		// Several, because the break reaches the stream's goroutines in any order.
+		for range 20 {
+			ctx, cancel := context.WithCancel(t.Context())
+			stream := f.submitStream(ctx)
+			for i := range 10 {
+				if err := stream.Send(&tangledv1.SubmitStreamRequest{Seq: uint64(i), Data: reading("a", i)}); err != nil {
+					t.Fatalf("Send: %v", err)
+				}
 			}
+			synctest.Wait()
+			cancel()
+			synctest.Wait()
 		}
-		synctest.Wait()
-		cancel()
-		synctest.Wait()
 		if got := testutil.ToFloat64(f.server.metrics.inFlight); got != 0 {
 			t.Errorf("%v readings are in work after the stream broke", got)
 		}
