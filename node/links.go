@@ -18,6 +18,9 @@ const (
 	exchangeEvery = 5 * time.Second
 	// missingEvery is how often a link looks for ancestors to ask for.
 	missingEvery = 250 * time.Millisecond
+	// leastPatience is how long an orphan's parent is waited for at least before
+	// anybody is asked.
+	leastPatience = 200 * time.Millisecond
 	// fetchTimeout bounds one request; exchangeTips is how many IDs go each way.
 	fetchTimeout = 10 * time.Second
 	exchangeTips = gossip.MaxTips
@@ -85,14 +88,23 @@ func (n *Node) runLink(ctx context.Context, id peer.ID) {
 		case <-exchange.C:
 			n.exchange(ctx, id)
 		case <-missing.C:
-			var want []message.ID
-			if n.ask(ctx, func(l *loop) { want = l.tangle.Missing(id.String(), gossip.MaxFetchIDs, time.Now()) }) == nil && len(want) > 0 {
+			if want := n.missing(ctx, id); len(want) > 0 {
 				n.fetch(ctx, id, want)
 			}
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// missing returns what to ask the peer for. The slower the network, or this
+// node under load, the longer a parent may still come by itself.
+func (n *Node) missing(ctx context.Context, id peer.ID) (want []message.ID) {
+	patience := max(leastPatience, n.tips.delay())
+	_ = n.ask(ctx, func(l *loop) { // on error there is nothing to want
+		want = l.tangle.Missing(id.String(), gossip.MaxFetchIDs, time.Now(), patience)
+	})
+	return want
 }
 
 // exchange compares tips with the peer and fetches those we have never seen.

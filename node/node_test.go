@@ -168,6 +168,7 @@ func TestTail(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		n := w.node(0)
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		events := n.Tail(ctx)
 		var want, got []message.ID
 		for i := range 20 {

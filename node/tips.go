@@ -117,6 +117,13 @@ func (p *tipPool) eligible(now time.Time, n int) ([]message.ID, int) {
 	return p.selector.Eligible(now, n)
 }
 
+// delay is the network's delay as the selector measures it.
+func (p *tipPool) delay() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.selector.Delay()
+}
+
 func (p *tipPool) stats(now time.Time) tipselect.Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()

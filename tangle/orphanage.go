@@ -10,9 +10,6 @@ import (
 )
 
 const (
-	// patience is how long a parent may be on its way by itself, in another
-	// frame by another path, before it is worth asking for.
-	patience = 200 * time.Millisecond
 	// askAnother is how long an answer may take before somebody else is asked,
 	// nextRound when everybody may be asked again.
 	askAnother = time.Second
@@ -183,7 +180,7 @@ func (h *orphanage) release(parent message.ID) (free []*orphan) {
 
 // missing returns the parents that are waited for and are no orphans
 // themselves, as Tangle.Missing says.
-func (h *orphanage) missing(peer string, n int, now time.Time) []message.ID {
+func (h *orphanage) missing(peer string, n int, now time.Time, patience time.Duration) []message.ID {
 	type candidate struct {
 		id message.ID
 		w  *awaited

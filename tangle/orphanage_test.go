@@ -182,7 +182,7 @@ func BenchmarkMissing(b *testing.B) {
 	now := epoch
 	for b.Loop() {
 		now = now.Add(nextRound)
-		if got := len(tangle.Missing("peer", 256, now)); got != 256 {
+		if got := len(tangle.Missing("peer", 256, now, 0)); got != 256 {
 			b.Fatalf("%d missing", got)
 		}
 	}

@@ -138,7 +138,7 @@ func (s *scenario) run(t *testing.T, td *datadriven.TestData) string {
 		td.ScanArgs(t, "n", &n)
 		peer := "a"
 		td.MaybeScanArgs(t, "peer", &peer)
-		return s.list(s.tangle.Missing(peer, n, s.now))
+		return s.list(s.tangle.Missing(peer, n, s.now, 200*time.Millisecond))
 	case "confidence":
 		s.measure = s.tangle.Confidence(s.measuredTips(t, td))
 		return s.reached(t, td)

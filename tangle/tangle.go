@@ -290,13 +290,14 @@ func (t *Tangle) Newest() message.ID { return t.newest }
 // where there is only one tip. It is the genesis at first.
 func (t *Tangle) NewestApproved() message.ID { return t.approved }
 
-// Missing returns at most n IDs to ask a peer for: parents that orphans have
-// waited for 200 ms or longer and that are not here; first those that it
-// returned least often, then the oldest. Parents that somebody made up
-// therefore do not hold up real ones. An ID is returned once a second at most,
-// and for the same peer only in the next round, when nobody was asked for 4 s.
-func (t *Tangle) Missing(peer string, n int, now time.Time) []message.ID {
-	return t.orphans.missing(peer, n, now)
+// Missing returns at most n IDs to ask a peer for: parents that are not here
+// and that orphans have waited for with patience, since a parent may be on its
+// way by itself in another frame; first those that it returned least often,
+// then the oldest. Parents that somebody made up therefore do not hold up real
+// ones. An ID is returned once a second at most, and for the same peer only in
+// the next round, when nobody was asked for 4 s.
+func (t *Tangle) Missing(peer string, n int, now time.Time, patience time.Duration) []message.ID {
+	return t.orphans.missing(peer, n, now, patience)
 }
 
 // Expire drops orphans that waited too long, and settles those whose missing

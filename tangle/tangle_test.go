@@ -143,7 +143,7 @@ func (w model) compare(t *testing.T, tangle *Tangle, messages []*message.Message
 	if got := tangle.NewestApproved(); got != newestApproved {
 		t.Fatalf("newest approved %v, want %v", got, newestApproved)
 	}
-	missing := tangle.Missing("peer", 1<<30, epoch.Add(time.Hour))
+	missing := tangle.Missing("peer", 1<<30, epoch.Add(time.Hour), 0)
 	if len(missing) != len(w.missing) {
 		t.Fatalf("%d missing, want %d", len(missing), len(w.missing))
 	}
