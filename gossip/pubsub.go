@@ -43,6 +43,14 @@ const (
 	meshOut  = 2
 )
 
+// The heartbeat grafts new neighbours; at 4 neighbours it costs some microseconds.
+// A frame can be asked for again for as long as with GossipSub's defaults.
+const (
+	heartbeat     = 200 * time.Millisecond
+	historyLength = 25
+	historyGossip = 15
+)
+
 // Score weights. One invalid frame takes a peer out of the mesh until it has
 // decayed, two stop our gossip to it, four stop us from listening.
 const (
@@ -82,10 +90,16 @@ func newPubSub(ctx context.Context, h host.Host, topic string, extra ...pubsub.O
 	params := pubsub.DefaultGossipSubParams()
 	params.Dlo, params.D, params.Dhi, params.Dout, params.Dscore = meshLow, meshGoal, meshHigh, meshOut, meshLow
 	params.HeartbeatInitialDelay = 0 // it would sleep on after Close
+	// A new neighbour is grafted at the next heartbeat, and until then every frame
+	// passes it by. What is remembered for IWANT is counted in heartbeats too.
+	params.HeartbeatInterval = heartbeat
+	params.HistoryLength, params.HistoryGossip = historyLength, historyGossip
 	opts := []pubsub.Option{
 		pubsub.WithGossipSubParams(params),
 		pubsub.WithMessageSignaturePolicy(pubsub.StrictNoSign),
 		pubsub.WithNoAuthor(),
+		// Our own frames go to every neighbour that is in the topic, grafted or not.
+		pubsub.WithFloodPublish(true),
 		pubsub.WithMessageIdFn(frameID),
 		pubsub.WithMaxMessageSize(maxRPC),
 		pubsub.WithPeerOutboundQueueSize(peerQueue),

@@ -39,6 +39,18 @@ func (w *world) connect(nodes ...*Node) {
 	})
 }
 
+// TestNewNeighbourHearsAtOnce: nobody has to wait for the exchange of tips
+// because a mesh is not formed yet.
+func TestNewNeighbourHearsAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.net.SetLatency(5 * time.Millisecond)
+		nodes := w.line(2)
+		time.Sleep(50 * time.Millisecond) // the neighbours tell each other their topics
+		id := issue(t, nodes[0], reading(1))
+		until(t, time.Second, "the neighbour has it", func() bool { return has(nodes[1], id) })
+	})
+}
+
 func TestMessagesTravelOverSeveralHops(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.net.SetLatency(10 * time.Millisecond)
