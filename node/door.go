@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// verifyQueue is how many single messages wait for a verifier; then
-	// callers wait.
+	// verifyQueue is how many batches wait for a verifier; then callers wait.
 	verifyQueue = 1024
-	// verifyBatch is how many signatures are checked at once.
+	// verifyBatch is from how many signatures on no more are added to those that
+	// are checked at once: a batch of 64 costs half as much a signature as one
+	// of 8, larger ones gain little.
 	verifyBatch = 64
 )
 
@@ -66,11 +67,11 @@ type Receipt struct {
 // batch is a group of messages on its way through the door. Whoever made it
 // waits for done.
 type batch struct {
-	messages []*message.Message // nil where refused
+	messages []*message.Message // nil where refused or known already
 	receipts []Receipt          // State is zero where refused
 	sender   string             // the peer that brought it; "" for our own clients
 	fetched  bool               // asked for by us, so never stale
-	err      error              // why the only message of a Submit was refused
+	invalid  error              // why the first of those was refused that were
 	done     chan struct{}
 }
 
@@ -112,19 +113,43 @@ func (n *Node) ready() error {
 // *message.InvalidError, ErrDiskLow, ErrClosed or ctx's; what is nobody's fault
 // is told by the receipt's State.
 func (n *Node) Submit(ctx context.Context, raw []byte) (Receipt, error) {
-	m, err := n.decode(raw)
-	if err != nil {
-		return Receipt{}, n.refuse(err)
-	}
-	if n.recent.has(m.ID()) {
-		return Receipt{m.ID(), Duplicate}, nil
-	}
-	b := newBatch(1, "")
-	b.messages[0], b.receipts[0].ID = m, m.ID()
-	if err := n.send(ctx, n.verify, b); err != nil {
+	b := n.admit([][]byte{raw}, "")
+	if err := n.judge(ctx, b); err != nil {
 		return Receipt{}, err
 	}
-	return b.receipts[0], b.err
+	return b.receipts[0], b.invalid
+}
+
+// admit does the part of the judgement that looks at one message alone.
+func (n *Node) admit(raws [][]byte, sender string) *batch {
+	b := newBatch(len(raws), sender)
+	for i, raw := range raws {
+		m, err := n.decode(raw)
+		if err != nil {
+			b.invalid = cmp.Or(b.invalid, n.refuse(err))
+			continue
+		}
+		b.receipts[i].ID = m.ID()
+		if n.recent.has(m.ID()) {
+			b.receipts[i].State = Duplicate
+			n.metrics.outcomes.WithLabelValues(Duplicate.String()).Inc()
+			continue
+		}
+		b.messages[i] = m
+	}
+	return b
+}
+
+// judge sends what is left of b through the verifiers and the loop.
+func (n *Node) judge(ctx context.Context, b *batch) error {
+	if b.empty() {
+		return nil
+	}
+	return n.send(ctx, n.verify, b)
+}
+
+func (b *batch) empty() bool {
+	return !slices.ContainsFunc(b.messages, func(m *message.Message) bool { return m != nil })
 }
 
 // send queues b and waits until it was answered. Once queued, it is waited for
@@ -156,39 +181,57 @@ func (n *Node) send(ctx context.Context, queue chan *batch, b *batch) error {
 	}
 }
 
-// runVerifier checks single messages in batches of what is waiting.
+// runVerifier checks signatures, those of all batches that are waiting at once:
+// the more there is to do, the less each costs.
 func (n *Node) runVerifier() {
 	defer n.workers.Done()
 	for {
-		var waiting []*batch
+		var group []*batch
+		size := 0
 		select {
 		case b := <-n.verify:
-			waiting = append(waiting, b)
+			group, size = append(group, b), len(b.messages)
 		case <-n.ctx.Done():
 			return
 		}
 	more:
-		for len(waiting) < verifyBatch {
+		for size < verifyBatch {
 			select {
 			case b := <-n.verify:
-				waiting = append(waiting, b)
+				group, size = append(group, b), size+len(b.messages)
 			default:
 				break more
 			}
 		}
-		n.verifyWaiting(waiting)
+		n.verifyGroup(group)
 	}
 }
 
-func (n *Node) verifyWaiting(waiting []*batch) {
-	messages := make([]*message.Message, len(waiting))
-	for i, b := range waiting {
-		messages[i] = b.messages[0]
+// verifyGroup takes out of each batch what is badly signed, and hands on the
+// rest.
+func (n *Node) verifyGroup(group []*batch) {
+	var messages []*message.Message
+	for _, b := range group {
+		for _, m := range b.messages {
+			if m != nil {
+				messages = append(messages, m)
+			}
+		}
 	}
 	errs := n.verifier.VerifyBatch(messages)
-	for i, b := range waiting {
-		if errs != nil && errs[i] != nil {
-			b.err = n.refuse(errs[i])
+	at := 0
+	for _, b := range group {
+		for i, m := range b.messages {
+			if m == nil {
+				continue
+			}
+			if errs != nil && errs[at] != nil {
+				b.messages[i] = nil
+				b.invalid = cmp.Or(b.invalid, n.refuse(errs[at]))
+			}
+			at++
+		}
+		if b.empty() {
 			close(b.done)
 			continue
 		}
@@ -204,41 +247,13 @@ func (n *Node) verifyWaiting(waiting []*batch) {
 // is. It returns the receipts (zero State where refused) and the first reason
 // to refuse one.
 func (n *Node) submitMany(ctx context.Context, raws [][]byte, sender string, fetched bool) (receipts []Receipt, invalid, err error) {
-	b := newBatch(len(raws), sender)
+	b := n.admit(raws, sender)
 	b.fetched = fetched
-	var check []*message.Message
-	var at []int
-	for i, raw := range raws {
-		m, err := n.decode(raw)
-		if err != nil {
-			invalid = cmp.Or(invalid, n.refuse(err))
-			continue
-		}
-		b.receipts[i].ID = m.ID()
-		if n.recent.has(m.ID()) {
-			b.receipts[i].State = Duplicate
-			n.metrics.outcomes.WithLabelValues(Duplicate.String()).Inc()
-			continue
-		}
-		check, at = append(check, m), append(at, i)
+	if err := n.judge(ctx, b); err != nil {
+		// The verifiers may still be at work on b.
+		return nil, nil, err
 	}
-	if len(check) == 0 {
-		return b.receipts, invalid, nil
-	}
-	errs := n.verifier.VerifyBatch(check)
-	valid := 0
-	for i, m := range check {
-		if errs != nil && errs[i] != nil {
-			invalid = cmp.Or(invalid, n.refuse(errs[i]))
-			continue
-		}
-		b.messages[at[i]] = m
-		valid++
-	}
-	if valid == 0 {
-		return b.receipts, invalid, nil
-	}
-	return b.receipts, invalid, n.send(ctx, n.intake, b)
+	return b.receipts, b.invalid, nil
 }
 
 // Issue makes a message of a reading: it selects tips, signs with the node's
