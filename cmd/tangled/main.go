@@ -23,7 +23,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -47,10 +46,9 @@ func main1() int {
 	if err == nil {
 		return exitOK
 	}
-	code := exitCode(err, ran)
 	fmt.Fprintln(os.Stderr, "tangled:", plain(oneLine(err)))
-	if code == exitUsage && !ran && !errors.Is(err, context.Canceled) {
+	if !ran {
 		fmt.Fprintln(os.Stderr, "tangled: see --help")
 	}
-	return code
+	return exitCode(err, ran)
 }
