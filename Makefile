@@ -4,8 +4,12 @@ SHELL := /bin/bash
 
 GO       ?= go
 TOOL     := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 FUZZTIME ?= 30s
+PACKAGE  ?= ./...
+COUNT    ?= 1
+COUNT    ?= 1
+PACKAGE  ?= ./...
 
 .PHONY: help build test soak lint fuzz proto demo bench clean deps
 
@@ -13,7 +17,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/tangled
-	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tangled ./cmd/tangled
+	$(GO) build -trimpath -ldflags '$(if $(VERSION),-X main.linkedVersion=$(VERSION))' -o bin/tangled ./cmd/tangled
 
 # The race detector needs a C compiler, the script tests real MQTT clients.
 deps: ## install what the tests need (Debian)
@@ -21,22 +25,27 @@ deps: ## install what the tests need (Debian)
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v mosquitto_pub >/dev/null || missing="$$missing mosquitto-clients"; \
 	if [ -n "$$missing" ]; then \
-		sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-		$$sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -q -y --no-install-recommends $$missing; \
+		sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+		for need in apt-get $${sudo:+sudo}; do \
+			command -v $$need >/dev/null || { echo "missing, please install:$$missing" >&2; exit 1; }; \
+		done; \
+		$$sudo apt-get update -q; \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
 	fi
 
 test: deps ## all tests with the race detector, within 15 minutes
 	$(GO) mod download
 	CGO_ENABLED=1 $(GO) test -race -timeout 14m ./...
+	$(GO) test -timeout 5m ./pow/...
 
 soak: deps ## the long runs
 	CGO_ENABLED=1 $(GO) test -race -tags soak -run Soak -timeout 60m ./...
 
 lint: ## gofmt, vet, staticcheck, buf, generated code up to date
-	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
+	@unformatted="$$(gofmt -l .)"; \
 	if [ -n "$$unformatted" ]; then echo "not gofmt'd:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./...
-	$(TOOL) staticcheck ./...
+	$(GO) vet -tags soak ./...
+	$(TOOL) staticcheck -tags soak ./...
 	cd api/proto && $(TOOL) buf lint
 	@fresh="$$(mktemp -d)"; trap 'rm -rf "$$fresh"' EXIT; \
 	cd api/proto && $(TOOL) buf generate -o "$$fresh" && \
@@ -48,7 +57,8 @@ lint: ## gofmt, vet, staticcheck, buf, generated code up to date
 
 fuzz: ## every fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+		targets="$$($(GO) test -list '^Fuzz' $$pkg | sed -n '/^Fuzz/p')"; \
+		for target in $$targets; do \
 			echo "$$pkg $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
@@ -60,8 +70,8 @@ proto: ## generate code from api/proto
 demo: build ## a small city on this machine, until Ctrl-C
 	bin/tangled demo
 
-bench: ## all benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## all benchmarks; PACKAGE=./pow COUNT=6 for some, or those of PACKAGE, COUNT times
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) $(PACKAGE)
 
 clean: ## remove what build made
 	rm -rf bin

@@ -21,8 +21,9 @@ const (
 	chunk = 4096
 	// turn is how many chunks a search may do before others have their turn.
 	turn = 16
-	// aloneBits is up to where a search runs in the caller's goroutine alone:
-	// it takes a millisecond or so, and more goroutines would start too late.
+	// aloneBits is up to where a search runs in the caller's goroutine alone. A
+	// second worker starts late and searches chunks behind the solution: on two
+	// cores it makes 12 bits a quarter slower, and only at 14 is it even.
 	aloneBits = 14
 )
 
@@ -72,7 +73,7 @@ func (m *Miner) Mine(ctx context.Context, hash [32]byte, zeros int) (uint64, err
 	if zeros == 0 {
 		return 0, ctx.Err()
 	}
-	s := search{m: m, block: newBlock(hash), zeros: zeros}
+	s := search{m: m, block: newBlock(hash), zeros: zeros, solved: make(chan struct{})}
 	s.best.Store(noChunk)
 	workers := 1
 	if zeros > aloneBits {
@@ -101,6 +102,9 @@ type search struct {
 	zeros int
 	next  atomic.Uint64 // the next chunk to take
 	best  atomic.Uint64 // the least chunk with a solution
+	// solved is closed at the first solution: who still waits for a slot then
+	// has taken no chunk, and Mine must not wait for its turn to come.
+	solved chan struct{}
 
 	mu    sync.Mutex
 	nonce uint64 // in chunk best
@@ -111,6 +115,8 @@ func (s *search) run(ctx context.Context) {
 	for {
 		select {
 		case s.m.slots <- struct{}{}:
+		case <-s.solved:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -143,6 +149,9 @@ func (s *search) takeTurn(ctx context.Context) bool {
 func (s *search) found(i, nonce uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.best.Load() == noChunk {
+		close(s.solved)
+	}
 	if i < s.best.Load() {
 		s.best.Store(i)
 		s.nonce = nonce

@@ -108,11 +108,13 @@ func (c *city) settle(limit time.Duration) {
 	}
 }
 
-// TestEveryMessageReachesEveryNode runs a city through lost connections, a
+func TestEveryMessageReachesEveryNode(t *testing.T) { everyMessageReachesEveryNode(t, 7) }
+
+// everyMessageReachesEveryNode runs a city through lost connections, a
 // partition and a restart.
-func TestEveryMessageReachesEveryNode(t *testing.T) {
-	const seed = 7
+func everyMessageReachesEveryNode(t *testing.T, seed uint64) {
 	inBubble(t, 6, 1, func(c *city) {
+		t := c.t
 		r := rand.New(rand.NewPCG(seed, 0))
 		ctx := c.t.Context()
 		run := func(seconds int, meanwhile func(tick int)) {
