@@ -58,9 +58,16 @@ func TestOutboxWaitsForMore(t *testing.T) {
 		if !slices.Equal(s.frames, []int{2, 1}) {
 			t.Errorf("frames of %v messages, want 2 and 1", s.frames)
 		}
-		// 5 ms after the first message of each.
-		if want := []time.Duration{frameDelay, 8*time.Millisecond + frameDelay}; !slices.Equal(s.at, want) {
+		// 5 ms after the first message, and no sooner than 20 ms after the frame
+		// before.
+		if want := []time.Duration{frameDelay, frameDelay + framePace}; !slices.Equal(s.at, want) {
 			t.Errorf("sent at %v, want %v", s.at, want)
+		}
+		o.add([]byte("4"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := s.at[len(s.at)-1]; got != 8*time.Millisecond+time.Second+frameDelay {
+			t.Errorf("after a pause sent at %v, want 5 ms after it was announced", got)
 		}
 	})
 }
@@ -95,7 +102,7 @@ func TestOutboxFullFrames(t *testing.T) {
 		if !slices.Equal(s.frames, []int{64, 64}) {
 			t.Errorf("at once: frames of %v, want two of 64", s.frames)
 		}
-		time.Sleep(frameDelay)
+		time.Sleep(framePace)
 		synctest.Wait()
 		if !slices.Equal(s.frames, []int{64, 64, 3}) {
 			t.Errorf("frames of %v, want 64, 64, 3", s.frames)

@@ -31,7 +31,8 @@ const (
 //
 // Of the sixteen message words only five are not zero: the hash is words 0 to
 // 3 and the nonce is word 4. In the first round's column step the nonce meets
-// the third column alone; v is the working state after the other three.
+// the third column alone; v is the working state after the other three. The
+// assembly reads the 20 words in this order.
 type block struct {
 	m [4]uint64
 	v [16]uint64

@@ -2,7 +2,9 @@ package pow
 
 import "math/bits"
 
-// kernel is one way to search. New kernels are added here and chosen in New.
+//go:generate go run -C ../tools ./powgen -out ../pow/search_amd64.s -stubs ../pow/search_amd64.go -pkg pow
+
+// kernel is one way to search.
 type kernel struct {
 	name string
 	// search returns the least nonce in [start, start+n) whose hash has at least
@@ -10,6 +12,9 @@ type kernel struct {
 	// 2^64.
 	search func(b *block, start, n uint64, zeros int) (nonce uint64, ok bool)
 }
+
+// kernels are those that this machine can run, the fastest first.
+func kernels() []kernel { return append(simdKernels(), portable()) }
 
 func portable() kernel { return kernel{name: "portable", search: searchPortable} }
 

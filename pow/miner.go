@@ -60,7 +60,7 @@ func New(opts Options) *Miner {
 	if opts.Workers <= 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)
 	}
-	return &Miner{kernel: portable(), slots: make(chan struct{}, opts.Workers)}
+	return &Miner{kernel: kernels()[0], slots: make(chan struct{}, opts.Workers)}
 }
 
 // Mine returns the least nonce with which hash has at least the given number

@@ -75,22 +75,51 @@ func TestMineFindsTheLeast(t *testing.T) {
 }
 
 func TestSearchKeepsToItsRange(t *testing.T) {
+	for _, k := range kernels() {
+		t.Run(k.name, func(t *testing.T) { testRange(t, k.search) })
+	}
+}
+
+func testRange(t *testing.T, search func(b *block, start, n uint64, zeros int) (uint64, bool)) {
 	hash := [32]byte{9}
 	b := newBlock(hash)
 	const zeros = 10
-	first, ok := searchPortable(&b, 0, 1<<20, zeros)
-	if !ok {
-		t.Fatal("no solution among a million")
+	first, ok := search(&b, 0, 1<<20, zeros)
+	if !ok || Zeros(hash, first) < zeros {
+		t.Fatalf("among a million: %d, %v", first, ok)
 	}
-	if _, ok := searchPortable(&b, 0, first, zeros); ok {
-		t.Error("found one before the first")
+	if got, ok := search(&b, 0, first, zeros); ok {
+		t.Errorf("found %d before the first, %d", got, first)
 	}
-	if got, ok := searchPortable(&b, first, 1, zeros); !ok || got != first {
-		t.Errorf("a range of one: %d, %v", got, ok)
+	// Wherever the range begins, and so in every lane, the least is found.
+	for start := first - min(first, 40); start <= first; start++ {
+		if got, ok := search(&b, start, first-start+1, zeros); !ok || got != first {
+			t.Errorf("from %d: %d, %v, want %d", start, got, ok, first)
+		}
+		if got, ok := search(&b, start, first-start, zeros); ok {
+			t.Errorf("from %d to before %d: found %d", start, first, got)
+		}
 	}
 	// The range goes on at zero behind the greatest nonce.
-	if got, ok := searchPortable(&b, math.MaxUint64-3, 1<<20, zeros); !ok || Zeros(hash, got) < zeros {
-		t.Errorf("across the end: %d, %v", got, ok)
+	for back := range uint64(20) {
+		if got, ok := search(&b, -back, first+1+back, zeros); !ok || got != first && Zeros(hash, got) < zeros {
+			t.Errorf("across the end, from %d before it: %d, %v", back, got, ok)
+		}
+	}
+}
+
+// TestKernelsAgree: every kernel finds what the portable one finds.
+func TestKernelsAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, k := range kernels() {
+		for range 300 {
+			b := newBlock(randomHash(r))
+			start, n, zeros := r.Uint64(), r.Uint64N(3000), 1+r.IntN(12)
+			want, wantOK := searchPortable(&b, start, n, zeros)
+			if got, ok := k.search(&b, start, n, zeros); got != want || ok != wantOK {
+				t.Fatalf("%s from %d, %d nonces, %d bits: %d, %v; portable %d, %v", k.name, start, n, zeros, got, ok, want, wantOK)
+			}
+		}
 	}
 }
 
@@ -263,27 +292,28 @@ func FuzzSearch(f *testing.F) {
 		hash := blake2b.Sum256(h)
 		zeros = 1 + int(uint(zeros)%12)
 		b := newBlock(hash)
-		nonce, ok := searchPortable(&b, start, 256, zeros)
-		for i := range uint64(256) {
-			if Zeros(hash, start+i) >= zeros {
-				if !ok || nonce != start+i {
-					t.Fatalf("search from %d: %d, %v, want %d", start, nonce, ok, start+i)
-				}
-				return
-			}
+		want, found := uint64(0), false
+		for i := uint64(0); i < 256 && !found; i++ {
+			want, found = start+i, Zeros(hash, start+i) >= zeros
 		}
-		if ok {
-			t.Fatalf("search from %d found %d, which is none", start, nonce)
+		for _, k := range kernels() {
+			if nonce, ok := k.search(&b, start, 256, zeros); ok != found || ok && nonce != want {
+				t.Fatalf("%s from %d: %d, %v, want %d, %v", k.name, start, nonce, ok, want, found)
+			}
 		}
 	})
 }
 
-func BenchmarkSearchPortable(b *testing.B) {
-	blk := newBlock([32]byte{1})
-	for b.Loop() {
-		searchPortable(&blk, 0, 1024, MaxBits)
+func BenchmarkSearch(b *testing.B) {
+	for _, k := range kernels() {
+		b.Run(k.name, func(b *testing.B) {
+			blk := newBlock([32]byte{1})
+			for b.Loop() {
+				k.search(&blk, 0, 1024, MaxBits)
+			}
+			b.ReportMetric(float64(b.N)*1024/b.Elapsed().Seconds(), "hashes/s")
+		})
 	}
-	b.ReportMetric(float64(b.N)*1024/b.Elapsed().Seconds(), "hashes/s")
 }
 
 // BenchmarkSearchSum256 is the plain way, to compare with.

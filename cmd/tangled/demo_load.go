@@ -27,7 +27,7 @@ type load struct {
 	interval  time.Duration
 	published atomic.Uint64
 	acked     atomic.Uint64
-	acks      *distribution // from PUBLISH to PUBACK
+	acks      *distribution // from when a reading was due to its PUBACK
 }
 
 // source is a sensor that publishes. Only its own goroutine touches acked
@@ -64,7 +64,13 @@ func connectSensor(ctx context.Context, broker, id string) (*paho.Client, error)
 		return nil, err
 	}
 	client := paho.NewClient(paho.ClientConfig{ClientID: id, Conn: conn, PacketTimeout: ackTimeout})
-	ack, err := client.Connect(ctx, &paho.Connect{ClientID: id, KeepAlive: 60, CleanStart: true})
+	// The client keeps room for as many messages as it says it may receive, half a
+	// megabyte by default; a sensor receives none.
+	receiveMaximum := uint16(1)
+	ack, err := client.Connect(ctx, &paho.Connect{
+		ClientID: id, KeepAlive: 60, CleanStart: true,
+		Properties: &paho.ConnectProperties{ReceiveMaximum: &receiveMaximum},
+	})
 	if err == nil && ack.ReasonCode != 0 {
 		err = fmt.Errorf("CONNACK with reason %#02x", ack.ReasonCode)
 	}
@@ -83,32 +89,36 @@ func (l *load) run(ctx context.Context, start time.Time, duration time.Duration)
 		first := l.interval * time.Duration(i) / time.Duration(len(l.sources))
 		all.Go(func() {
 			for due := first; duration == 0 || due < duration; due += l.interval {
-				pause(ctx, time.Until(start.Add(due)))
+				at := start.Add(due)
+				pause(ctx, time.Until(at))
 				if ctx.Err() != nil {
 					return
 				}
-				l.publish(context.WithoutCancel(ctx), s)
+				l.publish(context.WithoutCancel(ctx), s, at)
 			}
 		})
 	}
 	all.Wait()
 }
 
-// publish sends one reading and waits for its acknowledgement.
-func (l *load) publish(ctx context.Context, s *source) {
+// publish sends the reading that was due at a time and waits for its
+// acknowledgement. The time to it counts from when the reading was due, not from
+// when it was sent: a sensor that had to wait for the reading before is late
+// because of the city, and that must show.
+func (l *load) publish(ctx context.Context, s *source, due time.Time) {
 	seq, content := s.sensor.next(time.Now())
 	l.published.Add(1)
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	sent := time.Now()
 	response, err := s.client.Publish(ctx, &paho.Publish{
 		Topic: s.sensor.topic, QoS: 1, Payload: content,
 		Properties: &paho.PublishProperties{ContentType: "application/json"},
 	})
 	if err != nil || response.ReasonCode >= 0x80 {
-		return // counted as published and not acknowledged
+		l.acks.add(ackTimeout) // counted as published and not acknowledged
+		return
 	}
-	l.acks.add(time.Since(sent))
+	l.acks.add(time.Since(due))
 	s.acked[seq] = sha256.Sum256(content)
 	l.acked.Add(1)
 }

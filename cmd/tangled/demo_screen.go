@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -119,6 +120,12 @@ func (s *screen) end(r demoResult) error {
 	} else {
 		s.printf("published %d, acknowledged %d, found %d, lost %d; %.0f messages/s on %d nodes\n",
 			r.Published, r.Acknowledged, r.Found, r.Lost, r.MessagesPerSecond, r.Nodes)
+	}
+	if n := r.Published - r.Acknowledged; n > 0 {
+		return fmt.Errorf("%d of %d readings were not acknowledged", n, r.Published)
+	}
+	if r.Published == 0 {
+		return errors.New("no reading was published")
 	}
 	if r.Lost > 0 {
 		return fmt.Errorf("%d acknowledged readings are not in the permanode's history", r.Lost)

@@ -62,33 +62,38 @@ func (d *distribution) percentiles() percentiles {
 }
 
 // propagation measures, for every message, the time from being durable at its
-// issuer to being durable at the permanode.
+// issuer to being durable at one permanode.
 type propagation struct {
 	delays *distribution
 
-	mu   sync.Mutex
-	half map[message.ID]time.Time // seen at one of the two
+	mu     sync.Mutex
+	half   map[message.ID]time.Time // seen at one of the two
+	missed bool                     // a follower fell behind: not all is measured
 }
 
 func newPropagation() *propagation {
 	return &propagation{delays: newDistribution(), half: make(map[message.ID]time.Time)}
 }
 
-// follow watches one node until ctx ends.
-func (p *propagation) follow(ctx context.Context, m *localnet.Member) {
+// follow watches the messages that a middle node issues, or all that come to
+// the permanode, until ctx ends.
+func (p *propagation) follow(ctx context.Context, m, permanode *localnet.Member) {
 	info, err := m.Node.Info(ctx)
-	if err != nil {
+	if err != nil || m.Role == node.Permanode && m != permanode {
 		return
 	}
 	for {
 		for e, err := range m.Node.Tail(ctx) {
 			if errors.Is(err, node.ErrLagging) {
-				break // what it missed is not measured
+				p.mu.Lock()
+				p.missed = true
+				p.mu.Unlock()
+				break
 			}
 			if err != nil {
 				return
 			}
-			if m.Role == node.Permanode || e.Message.Issuer == info.Issuer {
+			if m == permanode || e.Message.Issuer == info.Issuer {
 				p.see(e.Message.ID(), e.Durable)
 			}
 		}
@@ -107,4 +112,11 @@ func (p *propagation) see(id message.ID, at time.Time) {
 	}
 	delete(p.half, id)
 	p.delays.add(at.Sub(other).Abs())
+}
+
+// complete tells whether every message was measured at both ends.
+func (p *propagation) complete() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.missed && len(p.half) == 0
 }

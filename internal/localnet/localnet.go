@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -192,6 +193,9 @@ func (n *Network) open(ctx context.Context, m *Member) (err error) {
 		Genesis: n.Genesis,
 		Key:     m.key,
 		Role:    m.Role,
+		// The nodes share the machine: each with as many workers as there are
+		// cores would only queue up behind one another.
+		Workers: max(1, runtime.GOMAXPROCS(0)/len(n.Members)),
 		Gossip:  gossip.Options{SwarmKey: n.swarmKey, Listen: []multiaddr.Multiaddr{m.listen}},
 		Logger:  n.logger().With("node", m.Name),
 	}

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package pow
+
+func simdKernels() []kernel { return nil }
