@@ -44,10 +44,13 @@ func (m *memory) admit(id uint16, qos byte, dup bool, hash uint64) (f *flight, f
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if qos == 2 {
-		if f := m.open[id]; f != nil && !f.failed() {
+		// Other bytes under an identifier that was not released are another
+		// reading: a client that lost its state in a reboot starts counting again.
+		f := m.open[id]
+		if f != nil && !f.failed() && f.hash == hash {
 			return f, false, true
 		}
-		if len(m.open) >= maxUnreleased {
+		if f == nil && len(m.open) >= maxUnreleased {
 			return nil, false, false
 		}
 	}

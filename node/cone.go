@@ -21,19 +21,15 @@ const coneLimit = 20_000
 // serveFetch answers a peer's request for messages and their ancestors down to
 // what it has, the oldest first.
 func (n *Node) serveFetch(ctx context.Context, _ peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error) {
-	ids, whole, err := n.cone(ctx, req.Want, req.Have)
+	ids, whole, err := n.cone(ctx, req.Want, req.Have, req.After)
 	if err != nil {
 		return gossip.FetchReply{}, err
 	}
 	if !whole {
 		return n.historySince(ctx, req)
 	}
-	first, found := slices.BinarySearchFunc(ids, req.After, message.ID.Compare)
-	if found {
-		first++
-	}
 	var p page
-	for _, id := range ids[first:] {
+	for _, id := range ids {
 		r, err := n.store.Get(id)
 		if errors.Is(err, storage.ErrNotFound) {
 			continue // pruned between the walk and now
@@ -84,13 +80,13 @@ func (p *page) add(m *message.Message) bool {
 }
 
 // cone returns the IDs of the stored messages in the past cones of want, want
-// included, that are not in those of have; ascending. whole is false when it
-// gave up at coneLimit.
+// included, that are not in those of have and come after an ID; ascending. whole
+// is false when it gave up at coneLimit.
 //
 // Both sets are walked together from the newest down. Parents are older than
 // their children, so a message is reached only after everything above it, and
 // what is known of it by then is final.
-func (n *Node) cone(ctx context.Context, want, have []message.ID) (ids []message.ID, whole bool, err error) {
+func (n *Node) cone(ctx context.Context, want, have []message.ID, after message.ID) (ids []message.ID, whole bool, err error) {
 	w := walk{wanted: make(map[message.ID]bool)}
 	for _, id := range want {
 		w.reach(id, true)
@@ -106,6 +102,9 @@ func (n *Node) cone(ctx context.Context, want, have []message.ID) (ids []message
 			return nil, false, err
 		}
 		id, wanted := w.next()
+		if id.Compare(after) <= 0 {
+			break // all that is left is older still
+		}
 		r, err := n.store.Get(id)
 		if errors.Is(err, storage.ErrNotFound) {
 			continue

@@ -27,9 +27,9 @@ type State uint8
 const (
 	// Durable: solid, on this node's disk, queued for gossip.
 	Durable State = iota + 1
-	// Duplicate: it was here already, durable or as an orphan.
+	// Duplicate: it was here already, durable.
 	Duplicate
-	// Orphan: its parents are being fetched; it is in memory until then.
+	// Orphan: its parents are being fetched; it is in memory only until then.
 	Orphan
 	// Held: its timestamp is 5 to 60 s ahead of this node's clock; it is in
 	// memory until that has come near.
@@ -307,15 +307,20 @@ func (n *Node) Prepare() Prepared {
 }
 
 // selectParents picks what to approve, ascending, and a timestamp that is
-// after every parent's and after every one given before: two equal readings in
-// one nanosecond would otherwise be one message.
+// after every parent's and after the one given before: two equal readings in one
+// nanosecond would otherwise be one message.
 func (n *Node) selectParents(now time.Time) ([]message.ID, uint64) {
 	parents := n.tips.pick(now)
 	slices.SortFunc(parents, message.ID.Compare)
 	least := max(uint64(now.UnixNano()), parents[len(parents)-1].Timestamp()+1)
 	for {
+		// A clock that was set back by more than we may run ahead starts again
+		// where it is.
 		last := n.lastStamp.Load()
-		stamp := max(least, last+1)
+		stamp := least
+		if last >= least && last-least < uint64(approveAhead) {
+			stamp = last + 1
+		}
 		if n.lastStamp.CompareAndSwap(last, stamp) {
 			return parents, stamp
 		}

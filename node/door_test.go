@@ -149,6 +149,21 @@ func TestClockAhead(t *testing.T) {
 	})
 }
 
+// TestClockSetBack: a clock that was an hour ahead, or is before the genesis, is
+// no reason to stop issuing, let alone to panic.
+func TestClockSetBack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		n := w.node(0)
+		n.lastStamp.Store(uint64(time.Now().Add(time.Hour).UnixNano()))
+		if id := issue(t, n, reading(1)); id.Time().Sub(time.Now()) > time.Second {
+			t.Errorf("stamped %v ahead", time.Until(id.Time()))
+		}
+		if parents, _ := n.selectParents(w.genesis.Start.Add(-time.Hour)); len(parents) != 1 || parents[0] != w.genesis.ID() {
+			t.Errorf("before the genesis: parents %v, want the genesis alone", parents)
+		}
+	})
+}
+
 func TestHoldIsBounded(t *testing.T) {
 	var h hold
 	id := func(i int) *message.Message {
@@ -255,6 +270,9 @@ func TestMetadata(t *testing.T) {
 		orphan := signed(t, keyOf(9), w.genesis.DataBits, d)
 		if r, err := n.Submit(t.Context(), orphan.Bytes()); err != nil || r.State != Orphan {
 			t.Fatalf("Submit: %v, %v, want orphan", r.State, err)
+		}
+		if r, err := n.Submit(t.Context(), orphan.Bytes()); err != nil || r.State != Orphan {
+			t.Errorf("an orphan again: %v, %v; it is not on disk and must not be called a duplicate", r.State, err)
 		}
 		if md, err := n.Metadata(t.Context(), orphan.ID()); err != nil || md.Solid || md.Measured {
 			t.Errorf("an orphan: %+v, %v", md, err)

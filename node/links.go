@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,8 +25,12 @@ const (
 	// fetchTimeout bounds one request; exchangeTips is how many IDs go each way.
 	fetchTimeout = 10 * time.Second
 	exchangeTips = gossip.MaxTips
-	// haveIDs is how many of our tips tell a peer where to stop.
-	haveIDs = 128
+	// tellableTips is how many tips are told in turn at most.
+	tellableTips = 64 << 10
+	// haveIDs is how many IDs tell a peer where to stop.
+	haveIDs = 64
+	// maxComplete bounds the peers whose completeness is remembered.
+	maxComplete = 1024
 )
 
 // links runs a goroutine a connected peer.
@@ -34,6 +39,30 @@ type links struct {
 	ready  chan struct{} // closed once the node can speak to peers
 	cancel map[peer.ID]context.CancelFunc
 	wg     sync.WaitGroup
+
+	// complete is the ledger time up to which we had all that a peer has, and
+	// rebuilt the one at Open, for all other peers. Our own ledger time would not
+	// do to catch up from: the first message of our own moves it to now.
+	complete map[peer.ID]uint64
+	rebuilt  uint64
+}
+
+func (l *links) since(id peer.ID) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at, ok := l.complete[id]; ok {
+		return at
+	}
+	return l.rebuilt
+}
+
+func (l *links) setComplete(id peer.ID, at uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.complete) >= maxComplete {
+		clear(l.complete)
+	}
+	l.complete[id] = at
 }
 
 // connected starts the link to a peer. Gossip may tell of one before Open has
@@ -110,7 +139,11 @@ func (n *Node) missing(ctx context.Context, id peer.ID) (want []message.ID) {
 // exchange compares tips with the peer and fetches those we have never seen.
 func (n *Node) exchange(ctx context.Context, id peer.ID) {
 	var tips []message.ID
-	if n.ask(ctx, func(l *loop) { tips = l.tangle.Tips(exchangeTips) }) != nil {
+	var at uint64
+	var orphans int
+	if n.ask(ctx, func(l *loop) {
+		tips, at, orphans = l.tellTips(), l.tangle.LedgerTime(), l.tangle.Stats().Orphans
+	}) != nil {
 		return
 	}
 	reqCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
@@ -120,16 +153,20 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 		n.opts.Logger.Debug("tips not exchanged", "peer", id, "error", err)
 		return
 	}
-	if want := n.unknown(ctx, theirs); len(want) > 0 {
+	want := n.unknown(ctx, theirs)
+	if len(want) > 0 {
 		n.fetch(ctx, id, want)
+	} else if orphans == 0 && ctx.Err() == nil {
+		n.links.setComplete(id, at)
 	}
 }
 
 // unknown returns those of ids that could be attached and are not here.
 func (n *Node) unknown(ctx context.Context, ids []message.ID) (want []message.ID) {
+	latest := uint64(time.Now().Add(maxAhead).UnixNano())
 	_ = n.ask(ctx, func(l *loop) { // on error there is nothing to want
 		for _, id := range ids {
-			if !l.tangle.Has(id) && id.Timestamp() >= l.tangle.Horizon() && !l.hold.has(id) {
+			if id.Timestamp() <= latest && !l.tangle.Has(id) && id.Timestamp() >= l.tangle.Horizon() && !l.hold.has(id) {
 				want = append(want, id)
 			}
 		}
@@ -140,10 +177,8 @@ func (n *Node) unknown(ctx context.Context, ids []message.ID) (want []message.ID
 // fetch asks the peer for messages and their ancestors and takes them in, page
 // after page.
 func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID) {
-	req := gossip.FetchRequest{Want: want}
-	if n.ask(ctx, func(l *loop) {
-		req.Have, req.Since = l.tangle.Tips(haveIDs), l.tangle.LedgerTime()
-	}) != nil {
+	req := gossip.FetchRequest{Want: want, Since: n.links.since(id)}
+	if n.ask(ctx, func(l *loop) { req.Have = l.tangle.Locator(haveIDs) }) != nil {
 		return
 	}
 	for {
@@ -155,13 +190,18 @@ func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID) {
 			return
 		}
 		n.metrics.fetched.Add(float64(len(reply.Messages)))
-		_, invalid, err := n.submitMany(ctx, reply.Messages, id.String(), true)
-		if invalid != nil {
-			n.gossip.Penalise(id, "fetched message: "+invalid.Error())
-			return
+		// In groups, so that a long page does not hold up our own clients.
+		for group := range slices.Chunk(reply.Messages, groupSize) {
+			_, invalid, err := n.submitMany(ctx, group, id.String(), true)
+			if invalid != nil {
+				n.gossip.Penalise(id, "fetched message: "+invalid.Error())
+			}
+			if invalid != nil || err != nil {
+				return
+			}
 		}
 		// A page that does not lead further would be asked for for ever.
-		if err != nil || reply.Next.IsZero() || reply.Next.Compare(req.After) <= 0 {
+		if reply.Next.IsZero() || reply.Next.Compare(req.After) <= 0 {
 			return
 		}
 		req.After = reply.Next
@@ -179,9 +219,10 @@ func (n *Node) judgeFrame(ctx context.Context, from peer.ID, raws [][]byte) goss
 		n.opts.Logger.Debug("frame not taken", "peer", from, "error", err)
 	}
 	// A frame without news goes no further: old messages in a new frame would
-	// otherwise travel the network for free.
+	// otherwise travel the network for free. Nor does one of orphans, which are
+	// nobody's until they are solid and are then announced by whoever has them.
 	for _, r := range receipts {
-		if r.State == Durable || r.State == Orphan {
+		if r.State == Durable {
 			return gossip.Accept
 		}
 	}
@@ -191,6 +232,6 @@ func (n *Node) judgeFrame(ctx context.Context, from peer.ID, raws [][]byte) goss
 // serveTips gives our newest tips to a peer. What it told us is news only if
 // we lack it; our own link to it asks soon.
 func (n *Node) serveTips(ctx context.Context, _ peer.ID, _ []message.ID) (tips []message.ID) {
-	_ = n.ask(ctx, func(l *loop) { tips = l.tangle.Tips(exchangeTips) }) // none when closing
+	_ = n.ask(ctx, func(l *loop) { tips = l.tellTips() }) // none when closing
 	return tips
 }

@@ -29,6 +29,8 @@ type loop struct {
 	tangle *tangle.Tangle
 	hold   hold
 
+	tipsTurn int // which of the older tips were told last
+
 	confidence   *tangle.Confidence
 	confidenceAt time.Time
 	exact        bool
@@ -114,10 +116,10 @@ func (l *loop) attach(m *message.Message, b *batch, now time.Time) (State, []tan
 		}
 		return Held, nil
 	}
-	if !b.fetched && m.Timestamp < l.tangle.Horizon() {
-		if l.tangle.Has(m.ID()) {
-			return Duplicate, nil
-		}
+	switch {
+	case l.tangle.IsOrphan(m.ID()):
+		return Orphan, nil // it still waits, in memory only
+	case !b.fetched && m.Timestamp < l.tangle.Horizon() && !l.tangle.Has(m.ID()):
 		return Stale, nil
 	}
 	d, err := l.tangle.Attach(m, b.sender, now)
@@ -147,7 +149,8 @@ func (l *loop) commit(solid []tangle.Solid, now time.Time) error {
 	l.offer(solid, now)
 	for _, s := range solid {
 		l.n.recent.add(s.Message.ID())
-		if s.Sender == "" {
+		// A peer's frame of orphans was not forwarded: what is in it goes on now.
+		if s.Sender == "" || s.Waited {
 			l.n.gossip.Announce(s.Message.Bytes())
 		}
 	}
@@ -195,6 +198,22 @@ func (l *loop) tick(now time.Time) error {
 		l.n.metrics.observe(l.tangle.Stats(), l.n.tips.stats(now))
 	}
 	return l.commit(append(solid, d.Solid...), now)
+}
+
+// tellTips returns at most exchangeTips tips to tell a peer: the newest, and of
+// the others those whose turn it is, so that each is told in time however many
+// there are.
+func (l *loop) tellTips() []message.ID {
+	tips := l.tangle.Tips(tellableTips)
+	if len(tips) <= exchangeTips {
+		return tips
+	}
+	const half = exchangeTips / 2
+	rest := tips[half:]
+	l.tipsTurn %= len(rest)
+	told := append(tips[:half:half], rest[l.tipsTurn:min(l.tipsTurn+half, len(rest))]...)
+	l.tipsTurn += half
+	return told
 }
 
 // measure is the confidence of everything in memory, at most a second old.

@@ -81,8 +81,9 @@ func Open(ctx context.Context, opts Options) (*Node, error) {
 		done:     make(chan struct{}),
 		started:  time.Now(),
 		links: links{
-			ready:  make(chan struct{}),
-			cancel: make(map[peer.ID]context.CancelFunc),
+			ready:    make(chan struct{}),
+			cancel:   make(map[peer.ID]context.CancelFunc),
+			complete: make(map[peer.ID]uint64),
 		},
 	}
 	n.ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -94,14 +95,16 @@ func Open(ctx context.Context, opts Options) (*Node, error) {
 }
 
 func (n *Node) open(ctx context.Context) (err error) {
-	if err := os.MkdirAll(n.opts.Dir, 0o700); err != nil {
-		return fmt.Errorf("data directory: %w", err)
-	}
 	n.store, err = storage.Open(n.opts.storeDir(), n.rules.Network, storage.Options{
 		FS: n.opts.FS, CacheBytes: n.opts.CacheBytes, Logger: n.opts.Logger, Registerer: n.opts.Registerer,
 	})
 	if err != nil {
 		return err
+	}
+	// Behind the store, which syncs the folders that it makes; this is for a
+	// store on another file system.
+	if err := os.MkdirAll(n.opts.Dir, 0o700); err != nil {
+		return errors.Join(fmt.Errorf("data directory: %w", err), n.store.Close())
 	}
 	l := &loop{n: n}
 	unapproved, err := l.rebuild(ctx)
@@ -243,17 +246,13 @@ func (l *loop) rebuild(ctx context.Context) ([]*message.Message, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rebuild the live DAG: %w", err)
 		}
-		// Everything stored is solid: parents that are not in memory are in the
-		// store, or were roots.
-		d, err := l.tangle.Attach(r.Message, "", time.Unix(0, int64(r.Seen)))
-		if err != nil {
-			return nil, fmt.Errorf("rebuild the live DAG at %v: %w", r.Message.ID(), err)
-		}
-		l.offer(d.Solid, time.Unix(0, int64(r.Seen)))
+		seen := time.Unix(0, int64(r.Seen))
+		l.offer([]tangle.Solid{l.tangle.Load(r.Message, seen)}, seen)
 		n.recent.add(r.Message.ID())
 		own.see(r.Message)
 	}
 	l.refreshSpares()
+	n.links.rebuilt = l.tangle.LedgerTime()
 	again := make([]*message.Message, 0, len(own.own))
 	for _, m := range own.own {
 		again = append(again, m)

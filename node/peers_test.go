@@ -174,6 +174,85 @@ func TestLongAbsence(t *testing.T) {
 	})
 }
 
+// TestLongAbsenceOfAnIssuer: both sides went on issuing, each more than one
+// answer holds, and the one that comes back issues before it has caught up.
+func TestLongAbsenceOfAnIssuer(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.genesis.DataBits = 0
+		nodes := w.line(2)
+		both := issue(t, nodes[0], reading(0))
+		until(t, 10*time.Second, "both have the first", func() bool { return hasAll(nodes[1], []message.ID{both}) })
+		time.Sleep(6 * time.Second) // an exchange of tips finds them equal
+		w.net.Partition([]netip.Addr{addrOf(0)}, []netip.Addr{addrOf(1)})
+		var ids []message.ID
+		for i := range coneLimit + 100 {
+			ids = append(ids, issue(t, nodes[0], reading(i)))
+			if i%100 == 0 {
+				ids = append(ids, issue(t, nodes[1], reading(i)))
+				time.Sleep(time.Second)
+			}
+		}
+		w.net.Heal()
+		ids = append(ids, issue(t, nodes[1], reading(1)))
+		for i, n := range nodes {
+			until(t, 3*time.Minute, fmt.Sprintf("node %d has all", i), func() bool {
+				return has(n, ids[len(ids)-1]) && hasAll(n, ids)
+			})
+		}
+	})
+}
+
+// TestRestartWithARootParent: a message whose parent was never here, and older
+// than the window, is solid; after a restart it still is.
+func TestRestartWithARootParent(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		fs := vfs.NewMem()
+		opts := w.options(0, fs)
+		n := w.open(opts)
+		opts.Dir = n.opts.Dir
+		time.Sleep(2 * w.genesis.Window)
+		issue(t, n, reading(1))
+		d := draft(n, reading(2))
+		lost := message.NewID(uint64(time.Now().Add(-w.genesis.Window-6*time.Second).UnixNano()), [32]byte{1})
+		d.Parents = []message.ID{lost, d.Parents[0]}
+		d.Timestamp = uint64(time.Now().UnixNano()) - 1
+		d.Parents[1] = w.genesis.ID()
+		m := signed(t, keyOf(9), w.genesis.DataBits, d)
+		if r, err := n.Submit(t.Context(), m.Bytes()); err != nil || r.State != Durable {
+			t.Fatalf("with a root parent: %v, %v", r.State, err)
+		}
+		issue(t, n, reading(3))
+		before := info(t, n)
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		after := info(t, w.open(opts))
+		if after.Orphans != 0 || after.Messages != before.Messages || after.Vertices != before.Vertices {
+			t.Errorf("after the restart %+v, before %+v", after, before)
+		}
+	})
+}
+
+// TestManyTipsAreAllTold: tips beyond what one exchange holds have their turn.
+func TestManyTipsAreAllTold(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		a := w.node(0)
+		var ids []message.ID
+		for i := range 3 * exchangeTips {
+			d := draft(a, reading(i))
+			d.Parents = []message.ID{w.genesis.ID()}
+			m := signed(t, keyOf(9), w.genesis.DataBits, d)
+			if r, err := a.Submit(t.Context(), m.Bytes()); err != nil || r.State != Durable {
+				t.Fatalf("Submit: %v, %v", r.State, err)
+			}
+			ids = append(ids, m.ID())
+		}
+		b := w.node(1)
+		w.meet(a, b)
+		until(t, time.Minute, "the neighbour has every tip", func() bool { return hasAll(b, ids) })
+	})
+}
+
 // TestJudgeFrame: one bad message rejects the frame, its good ones are taken
 // all the same; a frame without news goes no further.
 func TestJudgeFrame(t *testing.T) {
@@ -245,7 +324,7 @@ func TestCone(t *testing.T) {
 		}
 		for _, want := range ids {
 			for _, have := range ids {
-				got, whole, err := n.cone(t.Context(), []message.ID{want}, []message.ID{have})
+				got, whole, err := n.cone(t.Context(), []message.ID{want}, []message.ID{have}, message.ID{})
 				if err != nil || !whole {
 					t.Fatalf("cone: whole %v, %v", whole, err)
 				}

@@ -75,7 +75,8 @@ func (p *tipPool) expire(now time.Time) {
 }
 
 // pick returns 1 to 8 distinct messages to approve, never one that is further
-// ahead than approveAhead. One alone is the genesis. The caller owns the slice.
+// ahead than approveAhead but the genesis. One alone is the genesis. The caller
+// owns the slice.
 func (p *tipPool) pick(now time.Time) []message.ID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,7 +91,7 @@ func (p *tipPool) pick(now time.Time) []message.ID {
 		if len(picked) >= message.MinParents {
 			break
 		}
-		if id.Timestamp() <= limit && !slices.Contains(picked, id) {
+		if (id.Timestamp() <= limit || id == p.genesis) && !slices.Contains(picked, id) {
 			picked = append(picked, id)
 		}
 	}
@@ -104,6 +105,8 @@ func (p *tipPool) nextAgain() (message.ID, bool) {
 		id := p.again[0]
 		p.again = p.again[1:]
 		if _, ok := p.own[id]; ok {
+			// Whoever asked may give up: it has its turn again.
+			p.again = append(p.again, id)
 			return id, true
 		}
 	}

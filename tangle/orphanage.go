@@ -24,6 +24,7 @@ type orphan struct {
 	waits  int           // parents that are not solid yet
 	place  *list.Element // in its sender's queue
 	seq    uint64        // order of arrival
+	waited bool          // it was an orphan, and is solid only now
 }
 
 // awaited is what is known of a parent that orphans wait for.
@@ -169,6 +170,7 @@ func (h *orphanage) release(parent message.ID) (free []*orphan) {
 	}
 	for o := range w.orphans {
 		if o.waits--; o.waits == 0 {
+			o.waited = true
 			h.remove(o)
 			free = append(free, o)
 		}

@@ -95,6 +95,8 @@ type Solid struct {
 	Message *message.Message
 	// Sender is who brought it, as given to Attach.
 	Sender string
+	// Waited is true for a message that was an orphan before.
+	Waited bool
 	// Delays has, for each parent, how long before this message became solid
 	// that parent stopped being a tip; zero for a first approver, and for a
 	// parent too old for memory the age of its timestamp.
@@ -198,12 +200,22 @@ func (t *Tangle) Attach(m *message.Message, sender string, now time.Time) (Delta
 	return d, nil
 }
 
+// Load adds a message that is known to be solid, as when the store is read at
+// the start, in an order in which parents come first. Whether it would be solid
+// by what is known here is not asked: a parent may be a root that the horizon
+// has passed since.
+func (t *Tangle) Load(m *message.Message, at time.Time) Solid {
+	return t.addVertex(&orphan{m: m}, at)
+}
+
 // settle makes o solid and then, breadth first, every orphan that waited only
 // for what became solid.
 func (t *Tangle) settle(o *orphan, now time.Time, d *Delta) {
 	for queue := []*orphan{o}; len(queue) > 0; queue = queue[1:] {
 		next := queue[0]
-		d.Solid = append(d.Solid, t.addVertex(next, now))
+		s := t.addVertex(next, now)
+		s.Waited = next.waited
+		d.Solid = append(d.Solid, s)
 		queue = append(queue, t.orphans.release(next.m.ID())...)
 	}
 }
@@ -274,6 +286,23 @@ func (t *Tangle) Tips(n int) []message.ID {
 	}
 	slices.SortFunc(ids, func(a, b message.ID) int { return b.Compare(a) })
 	return ids[:min(n, len(ids))]
+}
+
+// IsOrphan reports whether id waits for parents.
+func (t *Tangle) IsOrphan(id message.ID) bool { return t.orphans.has(id) }
+
+// Locator returns at most n IDs that tell a peer what is here: the newest tips,
+// then solid messages 1, 2, 4, 8 ... places back in the order of becoming solid.
+// Whatever the peer lacks of the newest, it has some of the older ones.
+func (t *Tangle) Locator(n int) []message.ID {
+	ids := t.Tips(n / 2)
+	live := t.order[t.first:]
+	for back := 1; back <= len(live) && len(ids) < n; back *= 2 {
+		if id := live[len(live)-back].id; !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // IsTip reports whether id is solid and has no solid child.
