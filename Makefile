@@ -8,8 +8,6 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 FUZZTIME ?= 30s
 PACKAGE  ?= ./...
 COUNT    ?= 1
-COUNT    ?= 1
-PACKAGE  ?= ./...
 
 .PHONY: help build test soak lint fuzz proto demo bench clean deps
 
