@@ -193,6 +193,12 @@ func (g *Gossip) AddPeer(info peer.AddrInfo) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.startDiallerLocked(info.ID)
+	if d := g.diallers[info.ID]; d != nil {
+		select {
+		case d.wake <- struct{}{}: // a corrected address is tried at once
+		default:
+		}
+	}
 	return nil
 }
 

@@ -15,10 +15,10 @@ const (
 	groupSize = 512
 	// intakeQueue is how many batches wait for the loop; then callers wait.
 	intakeQueue = 1024
-	// tickEvery paces what is due by time: held messages, expiry, spare tips.
-	tickEvery = 100 * time.Millisecond
-	// diskEvery paces the look at the disk's free room.
-	diskEvery = time.Second
+	// tickEvery paces the release of held messages, houseEvery expiry, the look at
+	// the disk's free room and the gauges.
+	tickEvery  = 100 * time.Millisecond
+	houseEvery = time.Second
 	// confidenceAge is how old a measure of confidence may be.
 	confidenceAge = time.Second
 )
@@ -34,14 +34,17 @@ type loop struct {
 	confidence   *tangle.Confidence
 	confidenceAt time.Time
 	exact        bool
-	diskAt       time.Time
+	houseAt      time.Time
 }
 
 // run is the one goroutine that changes the graph, until Close or a failed
 // commit.
 func (l *loop) run() {
 	n := l.n
-	defer close(n.done)
+	defer func() {
+		close(n.done)
+		n.tail.close(n.closedErr())
+	}()
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for {
@@ -189,15 +192,22 @@ func (l *loop) tick(now time.Time) error {
 		_, fresh := l.attach(h.m, &batch{sender: h.sender}, now)
 		solid = append(solid, fresh...)
 	}
+	if now.Sub(l.houseAt) >= houseEvery {
+		l.houseAt = now
+		solid = append(solid, l.keepHouse(now)...)
+	}
+	return l.commit(solid, now)
+}
+
+// keepHouse does what has time: it looks through all that waits. It returns what
+// became solid by it.
+func (l *loop) keepHouse(now time.Time) []tangle.Solid {
 	d := l.tangle.Expire(now)
 	l.n.metrics.evicted.Add(float64(len(d.Evicted)))
 	l.n.tips.expire(now)
-	if now.Sub(l.diskAt) >= diskEvery {
-		l.diskAt = now
-		l.n.checkDisk()
-		l.n.metrics.observe(l.tangle.Stats(), l.n.tips.stats(now))
-	}
-	return l.commit(append(solid, d.Solid...), now)
+	l.n.checkDisk()
+	l.n.metrics.observe(l.tangle.Stats(), l.n.tips.stats(now))
+	return d.Solid
 }
 
 // tellTips returns at most exchangeTips tips to tell a peer: the newest, and of

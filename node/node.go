@@ -145,7 +145,6 @@ func (n *Node) Close() error {
 		n.links.wait()
 		<-n.done
 		n.workers.Wait()
-		n.tail.close(ErrClosed)
 		n.closeErr = errors.Join(err, n.store.Close())
 	})
 	return n.closeErr

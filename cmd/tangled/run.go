@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -79,9 +80,7 @@ func runNode(ctx context.Context, c *config, out, logs io.Writer, asJSON bool) (
 		return c.explain(err)
 	}
 	defer func() {
-		if closeErr := s.Close(ctx); err == nil {
-			err = closeErr
-		}
+		err = errors.Join(err, s.Close(ctx))
 	}()
 	ready, err := s.ready(ctx)
 	if err != nil {

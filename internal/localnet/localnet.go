@@ -42,8 +42,8 @@ type Options struct {
 	// Middle and Permanodes are how many nodes of each role there are; the
 	// permanodes come last in the ring.
 	Middle, Permanodes int
-	// Dir is where the nodes keep their data, a folder each. It may be empty
-	// with Memory.
+	// Dir is where the nodes keep their data, a folder each; with Memory only
+	// their lists of neighbours.
 	Dir string
 	// Memory, if set, carries the traffic, and the nodes keep their data in
 	// memory; nil means TCP on loopback and the machine's disk.
@@ -108,8 +108,8 @@ func Start(ctx context.Context, opts Options) (*Network, error) {
 	if opts.Window == 0 {
 		opts.Window = genesis.DefaultWindow
 	}
-	if opts.Middle+opts.Permanodes < 1 {
-		return nil, errors.New("localnet: no nodes")
+	if opts.Middle+opts.Permanodes < 1 || opts.Dir == "" {
+		return nil, errors.New("localnet: no nodes, or no folder for them")
 	}
 	n := &Network{
 		Genesis: &genesis.Genesis{
