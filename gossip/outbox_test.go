@@ -17,6 +17,13 @@ type sentFrames struct {
 	at     []time.Duration
 }
 
+// get copies what was sent so far.
+func (s *sentFrames) get() (frames, sizes []int, at []time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.frames), slices.Clone(s.sizes), slices.Clone(s.at)
+}
+
 func runOutbox(t *testing.T, o *outbox) *sentFrames {
 	s, start := &sentFrames{}, time.Now()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -55,18 +62,20 @@ func TestOutboxWaitsForMore(t *testing.T) {
 		o.add([]byte("3"))
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if !slices.Equal(s.frames, []int{2, 1}) {
-			t.Errorf("frames of %v messages, want 2 and 1", s.frames)
+		frames, _, at := s.get()
+		if !slices.Equal(frames, []int{2, 1}) {
+			t.Errorf("frames of %v messages, want 2 and 1", frames)
 		}
 		// 5 ms after the first message, and no sooner than 20 ms after the frame
 		// before.
-		if want := []time.Duration{frameDelay, frameDelay + framePace}; !slices.Equal(s.at, want) {
-			t.Errorf("sent at %v, want %v", s.at, want)
+		if want := []time.Duration{frameDelay, frameDelay + framePace}; !slices.Equal(at, want) {
+			t.Errorf("sent at %v, want %v", at, want)
 		}
 		o.add([]byte("4"))
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if got := s.at[len(s.at)-1]; got != 8*time.Millisecond+time.Second+frameDelay {
+		_, _, at = s.get()
+		if got := at[len(at)-1]; got != 8*time.Millisecond+time.Second+frameDelay {
 			t.Errorf("after a pause sent at %v, want 5 ms after it was announced", got)
 		}
 	})
@@ -79,13 +88,13 @@ func TestOutboxFlush(t *testing.T) {
 		o.add([]byte("witness"))
 		o.flushNow()
 		synctest.Wait()
-		if !slices.Equal(s.at, []time.Duration{0}) {
-			t.Fatalf("sent at %v, want at once", s.at)
+		if _, _, at := s.get(); !slices.Equal(at, []time.Duration{0}) {
+			t.Fatalf("sent at %v, want at once", at)
 		}
 		o.flushNow() // nothing to send: must not make the next one hurry
 		o.add([]byte("reading"))
 		synctest.Wait()
-		if len(s.at) != 1 {
+		if _, _, at := s.get(); len(at) != 1 {
 			t.Error("a flush without messages hurried a later one")
 		}
 	})
@@ -99,13 +108,13 @@ func TestOutboxFullFrames(t *testing.T) {
 			o.add([]byte("m"))
 		}
 		synctest.Wait()
-		if !slices.Equal(s.frames, []int{64, 64}) {
-			t.Errorf("at once: frames of %v, want two of 64", s.frames)
+		if frames, _, _ := s.get(); !slices.Equal(frames, []int{64, 64}) {
+			t.Errorf("at once: frames of %v, want two of 64", frames)
 		}
 		time.Sleep(framePace)
 		synctest.Wait()
-		if !slices.Equal(s.frames, []int{64, 64, 3}) {
-			t.Errorf("frames of %v, want 64, 64, 3", s.frames)
+		if frames, _, _ := s.get(); !slices.Equal(frames, []int{64, 64, 3}) {
+			t.Errorf("frames of %v, want 64, 64, 3", frames)
 		}
 	})
 }
@@ -119,10 +128,11 @@ func TestOutboxFrameSize(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if !slices.Equal(s.frames, []int{15, 1}) {
-			t.Errorf("frames of %v, want 15 and 1", s.frames)
+		if frames, _, _ := s.get(); !slices.Equal(frames, []int{15, 1}) {
+			t.Errorf("frames of %v, want 15 and 1", frames)
 		}
-		for _, size := range s.sizes {
+		_, sizes, _ := s.get()
+		for _, size := range sizes {
 			if size > MaxFrameSize {
 				t.Errorf("frame of %d bytes, at most %d", size, MaxFrameSize)
 			}
