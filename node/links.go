@@ -29,7 +29,8 @@ const (
 	tellableTips = 64 << 10
 	// haveIDs is how many IDs tell a peer where to stop.
 	haveIDs = 64
-	// maxComplete bounds the peers whose completeness is remembered.
+	// maxComplete bounds the peers of whom it is remembered what they have and
+	// were told.
 	maxComplete = 1024
 )
 
@@ -142,7 +143,7 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 	var at uint64
 	var orphans int
 	if n.ask(ctx, func(l *loop) {
-		tips, at, orphans = l.tellTips(), l.tangle.LedgerTime(), l.tangle.Stats().Orphans
+		tips, at, orphans = l.tangle.Tips(exchangeTips), l.tangle.LedgerTime(), l.tangle.Stats().Orphans
 	}) != nil {
 		return
 	}
@@ -231,7 +232,7 @@ func (n *Node) judgeFrame(ctx context.Context, from peer.ID, raws [][]byte) goss
 
 // serveTips gives our newest tips to a peer. What it told us is news only if
 // we lack it; our own link to it asks soon.
-func (n *Node) serveTips(ctx context.Context, _ peer.ID, _ []message.ID) (tips []message.ID) {
-	_ = n.ask(ctx, func(l *loop) { tips = l.tellTips() }) // none when closing
+func (n *Node) serveTips(ctx context.Context, to peer.ID, _ []message.ID) (tips []message.ID) {
+	_ = n.ask(ctx, func(l *loop) { tips = l.tellTips(to) }) // none when closing
 	return tips
 }

@@ -3,6 +3,8 @@ package node
 import (
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"tangled/message"
 	"tangled/storage"
 	"tangled/tangle"
@@ -29,7 +31,7 @@ type loop struct {
 	tangle *tangle.Tangle
 	hold   hold
 
-	tipsTurn int // which of the older tips were told last
+	told map[peer.ID]int // how many of the older tips each peer was told in this turn
 
 	confidence   *tangle.Confidence
 	confidenceAt time.Time
@@ -211,19 +213,21 @@ func (l *loop) keepHouse(now time.Time) []tangle.Solid {
 }
 
 // tellTips returns at most exchangeTips tips to tell a peer: the newest, and of
-// the others those whose turn it is, so that each is told in time however many
-// there are.
-func (l *loop) tellTips() []message.ID {
+// the others those whose turn it is with this peer, so that it is told each in
+// time however many there are.
+func (l *loop) tellTips(to peer.ID) []message.ID {
 	tips := l.tangle.Tips(tellableTips)
 	if len(tips) <= exchangeTips {
 		return tips
 	}
 	const half = exchangeTips / 2
 	rest := tips[half:]
-	l.tipsTurn %= len(rest)
-	told := append(tips[:half:half], rest[l.tipsTurn:min(l.tipsTurn+half, len(rest))]...)
-	l.tipsTurn += half
-	return told
+	if l.told == nil || len(l.told) > maxComplete {
+		l.told = make(map[peer.ID]int)
+	}
+	from := l.told[to] % len(rest)
+	l.told[to] = from + half
+	return append(tips[:half:half], rest[from:min(from+half, len(rest))]...)
 }
 
 // measure is the confidence of everything in memory, at most a second old.
