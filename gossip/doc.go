@@ -20,7 +20,8 @@
 // # Frames
 //
 // Announce queues a message and never blocks. Messages leave in frames of up to
-// 64, at most 512 KiB, 5 ms after the first of them or at once after Flush. One
+// 64, at most 512 KiB, 5 ms after the first of them and 50 ms after the frame
+// before, or at once when full or after Flush. One
 // message per frame would cost several times the CPU and lose data in the
 // default queues from some thousand a second on.
 //

@@ -10,9 +10,9 @@ const (
 	// frameDelay is how long the first message of a frame waits for others.
 	frameDelay = 5 * time.Millisecond
 	// framePace is the least time between two frames that are not full. A frame
-	// costs the same at every hop whether it carries one message or twenty: under
+	// costs the same at every hop whether it carries one message or thirty: under
 	// load, and only then, messages wait a little longer and travel together.
-	framePace = 20 * time.Millisecond
+	framePace = 50 * time.Millisecond
 
 	// maxQueued and maxQueuedSize bound the messages announced and not yet in a
 	// frame: about half a second at the node's ceiling.
