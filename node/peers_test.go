@@ -185,7 +185,9 @@ func TestLongAbsenceOfAnIssuer(t *testing.T) {
 		time.Sleep(6 * time.Second) // an exchange of tips finds them equal
 		w.net.Partition([]netip.Addr{addrOf(0)}, []netip.Addr{addrOf(1)})
 		var ids []message.ID
-		for i := range coneLimit + 100 {
+		// More than the last seconds' worth above the limit: what those lack must
+		// not fit one answer either.
+		for i := range coneLimit + 5_000 {
 			ids = append(ids, issue(t, nodes[0], reading(i)))
 			if i%100 == 0 {
 				ids = append(ids, issue(t, nodes[1], reading(i)))
