@@ -50,8 +50,8 @@ const (
 	DefaultDataBits = 10
 	// DefaultWindow is how far back the live part of the DAG reaches.
 	DefaultWindow = 30 * time.Minute
-	// MinWindow keeps the live part longer than a message may be held back
-	// for a clock that runs ahead.
+	// MinWindow leaves room for the time by which the ledger time trails the
+	// newest message, and as much again.
 	MinWindow = 10 * time.Second
 )
 

@@ -6,7 +6,8 @@
 // Issue makes a message of a reading, Submit takes one that a client signed,
 // and frames and fetched messages of peers come through the same steps: decode,
 // network, work, signature, all in the caller's goroutine or in a pool of
-// verifiers; then the loop. The loop takes up to 512 waiting messages, attaches
+// verifiers; then the loop. The loop takes waiting batches up to some 512
+// messages, attaches
 // them to the tangle, makes what became solid durable in one synced batch, and
 // only then offers it as tips, announces it, tells subscribers and answers
 // those who wait. An answer of [Durable] therefore survives any crash.

@@ -4,8 +4,8 @@
 // It is a pure state machine: no I/O, no clock, no goroutines. The caller
 // passes in valid messages and the time, and gets back a [Delta]: what became
 // solid, in an order in which parents come first. A message whose parents are
-// not all here waits as an orphan; Missing names what to fetch. The order of
-// arrival does not matter: the same messages give the same DAG.
+// not all here waits as an orphan; Missing names what to fetch. Within the window
+// the order of arrival does not matter: the same messages give the same DAG.
 //
 // Only the newest MaxVertices solid messages are held. Whether an older parent
 // is there is asked through Options.Stored. A parent that is nowhere and older
