@@ -1,10 +1,10 @@
 package message
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -13,6 +13,8 @@ const (
 	MaxTopicSize = 256
 	// MaxContentTypeSize is the longest content type, in bytes.
 	MaxContentTypeSize = 128
+
+	topicOffset = 1 + 2 // of a data payload
 )
 
 // Flags of a data payload: which of the optional fields are there.
@@ -50,19 +52,25 @@ type Data struct {
 
 // Validate tells whether d can be encoded. The error is an *InvalidError.
 func (d *Data) Validate() error {
-	if err := ValidateTopic(d.Topic); err != nil {
+	return validateData([]byte(d.Topic), []byte(d.ContentType), d.headerSize(), len(d.Content))
+}
+
+// validateData takes strings as bytes, so that a payload can be judged where it
+// lies.
+func validateData(topic, contentType []byte, headerSize, contentSize int) error {
+	if err := validateTopic(topic); err != nil {
 		return err
 	}
-	if len(d.ContentType) > MaxContentTypeSize {
-		return invalidf(ReasonContentType, "content type of %d bytes, at most %d", len(d.ContentType), MaxContentTypeSize)
+	if len(contentType) > MaxContentTypeSize {
+		return invalidf(ReasonContentType, "content type of %d bytes, at most %d", len(contentType), MaxContentTypeSize)
 	}
-	for i := range len(d.ContentType) {
-		if c := d.ContentType[i]; c < 0x20 || c > 0x7e {
+	for _, c := range contentType {
+		if c < 0x20 || c > 0x7e {
 			return invalidf(ReasonContentType, "content type has byte %#02x", c)
 		}
 	}
-	if room := MaxPayloadSize - d.headerSize(); len(d.Content) > room {
-		return invalidf(ReasonTooLarge, "content of %d bytes, at most %d here", len(d.Content), room)
+	if room := MaxPayloadSize - headerSize; contentSize > room {
+		return invalidf(ReasonTooLarge, "content of %d bytes, at most %d here", contentSize, room)
 	}
 	return nil
 }
@@ -70,16 +78,18 @@ func (d *Data) Validate() error {
 // ValidateTopic tells whether a topic may index a data message: 1 to
 // MaxTopicSize bytes of UTF-8 without the MQTT wildcards and without U+0000
 // (MQTT 5.0, section 4.7). The error is an *InvalidError.
-func ValidateTopic(topic string) error {
+func ValidateTopic(topic string) error { return validateTopic([]byte(topic)) }
+
+func validateTopic(topic []byte) error {
 	switch {
-	case topic == "":
+	case len(topic) == 0:
 		return &InvalidError{Reason: ReasonTopic, Err: errors.New("empty topic")}
 	case len(topic) > MaxTopicSize:
 		return invalidf(ReasonTopic, "topic of %d bytes, at most %d", len(topic), MaxTopicSize)
-	case !utf8.ValidString(topic):
+	case !utf8.Valid(topic):
 		return &InvalidError{Reason: ReasonTopic, Err: errors.New("topic is not UTF-8")}
-	case strings.ContainsAny(topic, "+#\x00"):
-		return invalidf(ReasonTopic, "topic %q has a wildcard or U+0000", topic)
+	case bytes.ContainsAny(topic, "+#\x00"):
+		return invalidf(ReasonTopic, "topic %q has a wildcard or U+0000", string(topic))
 	}
 	return nil
 }
@@ -121,31 +131,57 @@ func (d *Data) Append(b []byte) []byte {
 // DecodeData reads a data payload and validates it. The error is an
 // *InvalidError. Content shares memory with b.
 func DecodeData(b []byte) (Data, error) {
-	var d Data
+	parts, err := splitData(b)
+	if err != nil {
+		return Data{}, err
+	}
+	// The two strings lie so close that one allocation holds both.
+	strings := string(b[topicOffset : topicOffset+len(parts.topic)+1+len(parts.contentType)])
+	return Data{
+		Topic:       strings[:len(parts.topic)],
+		ContentType: strings[len(parts.topic)+1:],
+		EventTime:   parts.eventTime,
+		Replaces:    parts.replaces,
+		Content:     parts.content,
+	}, nil
+}
+
+// dataParts is a data payload taken apart; the slices share its memory.
+type dataParts struct {
+	topic, contentType, content []byte
+	eventTime                   uint64
+	replaces                    ID
+}
+
+// splitData takes a data payload apart and validates it. The error is an
+// *InvalidError. It allocates nothing: a node decodes every message, but looks
+// into few.
+func splitData(b []byte) (dataParts, error) {
+	var d dataParts
 	r := reader{b: b}
 	flags := r.uint8()
-	d.Topic = string(r.take(int(r.uint16())))
-	d.ContentType = string(r.take(int(r.uint8())))
+	d.topic = r.take(int(r.uint16()))
+	d.contentType = r.take(int(r.uint8()))
 	if flags&flagEventTime != 0 {
-		d.EventTime = r.uint64()
+		d.eventTime = r.uint64()
 	}
 	if flags&flagReplaces != 0 {
-		d.Replaces = r.id()
+		d.replaces = r.id()
 	}
 	if r.short {
-		return Data{}, invalidf(ReasonTruncated, "data payload ends within its header")
+		return dataParts{}, invalidf(ReasonTruncated, "data payload ends within its header")
 	}
-	d.Content = r.b
+	d.content = r.b
 	switch {
 	case flags&^flagsKnown != 0:
-		return Data{}, invalidf(ReasonPayload, "unknown data flags %#02x", flags&^flagsKnown)
-	case flags&flagEventTime != 0 && d.EventTime == 0:
-		return Data{}, invalidf(ReasonPayload, "event time is flagged and zero")
-	case flags&flagReplaces != 0 && d.Replaces.IsZero():
-		return Data{}, invalidf(ReasonPayload, "replaced ID is flagged and zero")
+		return dataParts{}, invalidf(ReasonPayload, "unknown data flags %#02x", flags&^flagsKnown)
+	case flags&flagEventTime != 0 && d.eventTime == 0:
+		return dataParts{}, invalidf(ReasonPayload, "event time is flagged and zero")
+	case flags&flagReplaces != 0 && d.replaces.IsZero():
+		return dataParts{}, invalidf(ReasonPayload, "replaced ID is flagged and zero")
 	}
-	if err := d.Validate(); err != nil {
-		return Data{}, fmt.Errorf("data payload: %w", err)
+	if err := validateData(d.topic, d.contentType, len(b)-len(d.content), len(d.content)); err != nil {
+		return dataParts{}, fmt.Errorf("data payload: %w", err)
 	}
 	return d, nil
 }

@@ -23,6 +23,8 @@ const (
 	ReasonTopic       Reason = "topic"
 	ReasonContentType Reason = "content_type"
 	ReasonPayload     Reason = "payload"
+	ReasonTransfer    Reason = "transfer"
+	ReasonWitness     Reason = "witness"
 )
 
 // InvalidError tells that a message can never be valid, whoever looks at it

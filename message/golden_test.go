@@ -2,8 +2,10 @@ package message_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,9 +21,6 @@ import (
 func TestGolden(t *testing.T) {
 	v := message.NewVerifier()
 	datadriven.RunTest(t, "testdata/golden.txt", func(t *testing.T, td *datadriven.TestData) string {
-		if td.Cmd != "sign" {
-			td.Fatalf(t, "unknown command %q", td.Cmd)
-		}
 		draft, key := goldenDraft(t, td)
 		m := sign(t, draft, key)
 		work := 0
@@ -47,15 +46,34 @@ func TestGolden(t *testing.T) {
 }
 
 // goldenDraft reads what an issuer decides: times in nanoseconds, parents as
-// time and the byte that fills their hash, content as text or as a size.
+// time and the byte that fills their hash.
 func goldenDraft(t *testing.T, td *datadriven.TestData) (*message.Draft, byte) {
-	var data message.Data
-	var key, parents, size int
-	var content, replaces string
-	d := &message.Draft{Network: testNetwork, Kind: message.KindData}
+	var key, parents int
+	d := &message.Draft{Network: testNetwork}
 	td.ScanArgs(t, "key", &key)
 	td.ScanArgs(t, "time", &d.Timestamp)
 	td.ScanArgs(t, "parents", &parents)
+	for i := range parents {
+		d.Parents = append(d.Parents, testID(uint64(i), byte(0xa0+i)))
+	}
+	switch td.Cmd {
+	case "sign":
+		d.Kind, d.Payload = message.KindData, goldenData(t, td)
+	case "transfer":
+		d.Kind, d.Payload = message.KindTransfer, goldenTransfer(t, td)
+	case "witness":
+		d.Kind, d.Payload = message.KindWitness, goldenWitness(t, td, byte(key))
+	default:
+		td.Fatalf(t, "unknown command %q", td.Cmd)
+	}
+	return d, byte(key)
+}
+
+// goldenData reads a data payload: content as text or as a size.
+func goldenData(t *testing.T, td *datadriven.TestData) []byte {
+	var data message.Data
+	var size int
+	var content, replaces string
 	td.ScanArgs(t, "topic", &data.Topic)
 	td.MaybeScanArgs(t, "content-type", &data.ContentType)
 	td.MaybeScanArgs(t, "event-time", &data.EventTime)
@@ -71,17 +89,80 @@ func goldenDraft(t *testing.T, td *datadriven.TestData) (*message.Draft, byte) {
 	if td.MaybeScanArgs(t, "zeros", &size) {
 		data.Content = make([]byte, size)
 	}
-	for i := range parents {
-		d.Parents = append(d.Parents, testID(uint64(i), byte(0xa0+i)))
+	return data.Append(nil)
+}
+
+// goldenTransfer reads a transfer: amounts, the i-th of them for the address of
+// key i+1.
+func goldenTransfer(t *testing.T, td *datadriven.TestData) []byte {
+	var transfer message.Transfer
+	var owner, count int
+	td.ScanArgs(t, "owner", &owner)
+	td.ScanArgs(t, "nonce", &transfer.Nonce)
+	td.ScanArgs(t, "valid-until", &transfer.ValidUntil)
+	var amounts []uint64
+	if td.MaybeScanArgs(t, "ones", &count) {
+		amounts = ones(count)
+	} else {
+		arg, _ := td.Arg("amounts")
+		amounts = numbers(t, arg.Vals)
 	}
-	d.Payload = data.Append(nil)
-	return d, byte(key)
+	for i, amount := range amounts {
+		address := message.AddressOf(testIssuer(byte(i + 1)))
+		transfer.Outputs = append(transfer.Outputs, message.Output{Address: address, Amount: amount})
+	}
+	transfer.Sign(testNetwork, testKey(byte(owner)))
+	return transfer.Append(nil)
+}
+
+// goldenWitness reads a witness, whose commitment key signs: refs as seats, each
+// to the ID with the time and the hash 32 times the byte 32 + seat.
+func goldenWitness(t *testing.T, td *datadriven.TestData, key byte) []byte {
+	var w message.Witness
+	var previous uint64
+	var hash string
+	td.MaybeScanArgs(t, "epoch", &w.Epoch)
+	td.ScanArgs(t, "seat", &w.Seat)
+	td.ScanArgs(t, "round", &w.Round)
+	if td.MaybeScanArgs(t, "previous", &previous) {
+		w.Previous = testID(previous, 0xee)
+	}
+	td.ScanArgs(t, "index", &w.Commit.Index)
+	td.ScanArgs(t, "hash", &hash)
+	fill, err := hex.DecodeString(hash)
+	if err != nil || len(fill) != 1 {
+		td.Fatalf(t, "hash is one byte, not %q", hash)
+	}
+	w.Commit.Hash = [32]byte(bytes.Repeat(fill, 32))
+	arg, _ := td.Arg("refs")
+	for _, seat := range numbers(t, arg.Vals) {
+		w.Refs = append(w.Refs, message.Ref{Seat: uint8(seat), ID: testID(0x20+seat, byte(0x20+seat))})
+	}
+	signed := message.CommitSigningBytes(testNetwork, w.Epoch, w.Commit.Index, w.Commit.Hash)
+	w.Commit.Signature = [64]byte(ed25519.Sign(testKey(key), signed))
+	return w.Append(nil)
+}
+
+func numbers(t *testing.T, texts []string) (ns []uint64) {
+	t.Helper()
+	for _, text := range texts {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ns = append(ns, n)
+	}
+	return ns
 }
 
 func describeGolden(m *message.Message, digest bool) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "id        %v\n", m.ID())
 	fmt.Fprintf(&s, "issuer    %v\n", m.Issuer)
+	if transfer, err := m.Transfer(); err == nil {
+		fmt.Fprintf(&s, "transfer  %v\n", transfer.ID(m.Network))
+		fmt.Fprintf(&s, "from      %v\n", message.AddressOf(transfer.From))
+	}
 	fmt.Fprintf(&s, "signature %x\n", m.Signature)
 	fmt.Fprintf(&s, "nonce     %d\n", m.Nonce)
 	fmt.Fprintf(&s, "work      %d\n", m.Work())

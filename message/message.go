@@ -19,7 +19,8 @@ const (
 	// MaxSize is the largest encoded message in bytes.
 	MaxSize = 32 << 10
 	// MinParents and MaxParents bound the parents of an ordinary message;
-	// one parent is allowed where it is the genesis.
+	// one parent is allowed where it is the genesis. A witness has 1 to
+	// MaxWitnessParents.
 	MinParents = 2
 	MaxParents = 8
 	// MaxPayloadSize is the room for a payload beside the most parents, so
@@ -51,14 +52,22 @@ func (i Issuer) String() string { return hex.EncodeToString(i[:]) }
 // Kind tells what a payload is.
 type Kind uint8
 
-// KindData is a reading under a topic: see Data. The kinds 2 (transfer) and 3
-// (witness) are reserved.
-const KindData Kind = 1
+// The kinds of payload.
+const (
+	KindData     Kind = 1 // a reading under a topic: see Data
+	KindTransfer Kind = 2 // a payment: see Transfer
+	KindWitness  Kind = 3 // a seat's message for a round: see Witness
+)
 
 // String is the kind's name.
 func (k Kind) String() string {
-	if k == KindData {
+	switch k {
+	case KindData:
 		return "data"
+	case KindTransfer:
+		return "transfer"
+	case KindWitness:
+		return "witness"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -81,8 +90,9 @@ type Message struct {
 	Signature [signatureSize]byte
 	Nonce     uint64
 
-	id  ID
-	raw []byte
+	id    ID
+	raw   []byte
+	edges []ID // of a witness; nil where they are the parents
 }
 
 // ID names the message.
@@ -105,9 +115,36 @@ func (m *Message) Data() (Data, error) {
 	return DecodeData(m.Payload)
 }
 
-// SigningBytes is what the key of issuer signs for d.
+// Transfer decodes the payload of a transfer. The error is an *InvalidError.
+func (m *Message) Transfer() (Transfer, error) {
+	if m.Kind != KindTransfer {
+		return Transfer{}, invalidf(ReasonKind, "a %v message carries no transfer", m.Kind)
+	}
+	return DecodeTransfer(m.Payload)
+}
+
+// Witness decodes the payload of a witness. The error is an *InvalidError.
+func (m *Message) Witness() (Witness, error) {
+	if m.Kind != KindWitness {
+		return Witness{}, invalidf(ReasonKind, "a %v message is no witness", m.Kind)
+	}
+	return DecodeWitness(m.Payload)
+}
+
+// newMessage returns a message and room for the usual two parents, in one
+// allocation.
+func newMessage() (m *Message, room []ID) {
+	both := new(struct {
+		Message
+		parents [MinParents]ID
+	})
+	return &both.Message, both.parents[:0]
+}
+
+// SigningBytes is what the key of issuer signs for d. The caller owns it.
 func (d *Draft) SigningBytes(issuer Issuer) []byte {
-	b := make([]byte, 0, len(signatureTag)+headerSize+len(d.Parents)*IDSize+len(d.Payload))
+	// With room for what follows it in the encoding.
+	b := make([]byte, 0, len(signatureTag)+headerSize+len(d.Parents)*IDSize+len(d.Payload)+trailerSize)
 	return d.appendUnsigned(append(b, signatureTag...), issuer)
 }
 
@@ -132,63 +169,115 @@ func (d *Draft) Sign(key ed25519.PrivateKey) (*Message, error) {
 		return nil, fmt.Errorf("sign message: private key of %d bytes, want %d", len(key), ed25519.PrivateKeySize)
 	}
 	issuer := Issuer(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
-	if err := d.validate(); err != nil {
+	w, err := d.validate()
+	if err != nil {
 		return nil, err
 	}
+	signing := d.SigningBytes(issuer)
 	// The same signature as the standard library's, in two thirds of the time.
-	signature := voi.Sign(voi.PrivateKey(key), d.SigningBytes(issuer))
-	return d.seal(issuer, [signatureSize]byte(signature)), nil
+	signature := voi.Sign(voi.PrivateKey(key), signing)
+	return d.seal(signing, issuer, [signatureSize]byte(signature), w), nil
 }
 
 // Seal makes the message of d with a signature made elsewhere, over
 // SigningBytes; the signature is not verified here. Nonce zero. The error is an
 // *InvalidError.
 func (d *Draft) Seal(issuer Issuer, signature [64]byte) (*Message, error) {
-	if err := d.validate(); err != nil {
+	w, err := d.validate()
+	if err != nil {
 		return nil, err
 	}
-	return d.seal(issuer, signature), nil
+	return d.seal(d.SigningBytes(issuer), issuer, signature, w), nil
 }
 
-func (d *Draft) seal(issuer Issuer, signature [signatureSize]byte) *Message {
-	raw := make([]byte, 0, headerSize+len(d.Parents)*IDSize+len(d.Payload)+trailerSize)
-	raw = d.appendUnsigned(raw, issuer)
-	raw = append(raw, signature[:]...)
+// seal makes the message in the memory of its signing bytes. w is the payload
+// where that is a witness.
+func (d *Draft) seal(signing []byte, issuer Issuer, signature [signatureSize]byte, w *Witness) *Message {
+	raw := append(signing[len(signatureTag):], signature[:]...)
 	id := NewID(d.Timestamp, blake2b.Sum256(raw))
 	raw = append(raw, make([]byte, nonceSize)...)
-	m := &Message{Draft: *d, Issuer: issuer, Signature: signature, id: id, raw: raw}
+	m, room := newMessage()
+	m.Draft, m.Issuer, m.Signature, m.id, m.raw = *d, issuer, signature, id, raw
 	// The draft stays the caller's to change.
-	m.Parents = slices.Clone(d.Parents)
+	m.Parents = slices.Clip(append(room, d.Parents...))
 	end := len(raw) - trailerSize
 	m.Payload = raw[end-len(d.Payload) : end : end]
+	m.join(w)
 	return m
 }
 
 // validate holds the rules that the fields alone decide. The number of parents
 // is bounded here; that a single parent is the genesis is for Rules.Check.
-func (d *Draft) validate() error {
-	if n := len(d.Parents); n < 1 || n > MaxParents {
-		return invalidf(ReasonParents, "%d parents, want %d..%d", n, MinParents, MaxParents)
+// It returns the payload where that is a witness.
+func (d *Draft) validate() (*Witness, error) {
+	if n := len(d.Parents); n < 1 || n > maxParents(d.Kind) {
+		return nil, invalidf(ReasonParents, "%d parents, want %d..%d", n, minParents(d.Kind), maxParents(d.Kind))
 	}
 	if d.Timestamp > math.MaxInt64 {
-		return invalidf(ReasonTimestamp, "timestamp %d is after the year 2262", d.Timestamp)
+		return nil, invalidf(ReasonTimestamp, "timestamp %d is after the year 2262", d.Timestamp)
 	}
 	for i, parent := range d.Parents {
 		if i > 0 && d.Parents[i-1].Compare(parent) >= 0 {
-			return &InvalidError{ReasonParentOrder, errors.New("parents are not ascending and unique")}
+			return nil, &InvalidError{ReasonParentOrder, errors.New("parents are not ascending and unique")}
 		}
 		if parent.Timestamp() >= d.Timestamp {
-			return invalidf(ReasonTimestamp, "parent %d is not older than the message", i)
+			return nil, invalidf(ReasonTimestamp, "parent %d is not older than the message", i)
 		}
 	}
 	if len(d.Payload) > MaxPayloadSize {
-		return invalidf(ReasonTooLarge, "payload of %d bytes, at most %d", len(d.Payload), MaxPayloadSize)
+		return nil, invalidf(ReasonTooLarge, "payload of %d bytes, at most %d", len(d.Payload), MaxPayloadSize)
 	}
-	if d.Kind != KindData {
-		return invalidf(ReasonKind, "unknown payload %v", d.Kind)
+	switch d.Kind {
+	case KindData:
+		_, err := splitData(d.Payload)
+		return nil, err
+	case KindTransfer:
+		return nil, d.validateTransfer()
+	case KindWitness:
+		return d.validateWitness()
 	}
-	_, err := DecodeData(d.Payload)
-	return err
+	return nil, invalidf(ReasonKind, "unknown payload %v", d.Kind)
+}
+
+func minParents(k Kind) int {
+	if k == KindWitness {
+		return 1
+	}
+	return MinParents
+}
+
+func maxParents(k Kind) int {
+	if k == KindWitness {
+		return MaxWitnessParents
+	}
+	return MaxParents
+}
+
+func (d *Draft) validateTransfer() error {
+	t, err := DecodeTransfer(d.Payload)
+	if err != nil {
+		return err
+	}
+	if t.ValidUntil > d.Timestamp && t.ValidUntil-d.Timestamp > uint64(MaxValidity) {
+		return invalidf(ReasonTransfer, "valid for more than %v after the message", MaxValidity)
+	}
+	return nil
+}
+
+func (d *Draft) validateWitness() (*Witness, error) {
+	w, err := DecodeWitness(d.Payload)
+	if err != nil {
+		return nil, err
+	}
+	if w.Previous.Timestamp() >= d.Timestamp {
+		return nil, invalidf(ReasonTimestamp, "the witness before is not older than the message")
+	}
+	for i, ref := range w.Refs {
+		if ref.ID.Timestamp() >= d.Timestamp {
+			return nil, invalidf(ReasonTimestamp, "ref %d is not older than the message", i)
+		}
+	}
+	return &w, nil
 }
 
 // Decode reads one whole message and checks what its bytes alone can tell:
@@ -201,7 +290,8 @@ func Decode(b []byte) (*Message, error) {
 	}
 	raw := slices.Clone(b)
 	r := reader{b: raw}
-	m := &Message{raw: raw}
+	m, room := newMessage()
+	m.raw = raw
 	if v := r.uint8(); v != Version && !r.short {
 		return nil, invalidf(ReasonVersion, "message version %d, want %d", v, Version)
 	}
@@ -209,10 +299,10 @@ func Decode(b []byte) (*Message, error) {
 	r.fill(m.Issuer[:])
 	m.Timestamp = r.uint64()
 	n := int(r.uint8())
-	if n > MaxParents {
-		return nil, invalidf(ReasonParents, "%d parents, want %d..%d", n, MinParents, MaxParents)
+	if n > MaxWitnessParents {
+		return nil, invalidf(ReasonParents, "%d parents, at most %d", n, MaxWitnessParents)
 	}
-	m.Parents = make([]ID, n)
+	m.Parents = slices.Grow(room, n)[:n:n]
 	for i := range m.Parents {
 		m.Parents[i] = r.id()
 	}
@@ -226,9 +316,11 @@ func Decode(b []byte) (*Message, error) {
 	if len(r.b) > 0 {
 		return nil, invalidf(ReasonTrailing, "%d bytes after the message", len(r.b))
 	}
-	if err := m.validate(); err != nil {
+	w, err := m.validate()
+	if err != nil {
 		return nil, err
 	}
+	m.join(w)
 	m.id = NewID(m.Timestamp, blake2b.Sum256(raw[:len(raw)-nonceSize]))
 	return m, nil
 }

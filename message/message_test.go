@@ -109,6 +109,41 @@ func TestDecodeCopies(t *testing.T) {
 	sameAsWire(t, m, want)
 }
 
+// TestDecodeAllocations: a message of the usual form costs its bytes and its
+// fields.
+func TestDecodeAllocations(t *testing.T) {
+	b := testWire().bytes()
+	allocations := testing.AllocsPerRun(100, func() {
+		if _, err := message.Decode(b); err != nil {
+			t.Error(err)
+		}
+	})
+	if allocations > 2 {
+		t.Errorf("%v allocations, want 2", allocations)
+	}
+}
+
+// TestParentsAreTheMessages: what is done to a draft, or appended to the parents
+// of a message, touches no message.
+func TestParentsAreTheMessages(t *testing.T) {
+	for n := 1; n <= message.MaxParents; n++ {
+		d := testDraft()
+		d.Parents = ascendingIDs(n)
+		m := sign(t, d, 1)
+		clear(d.Parents)
+		if !slices.Equal(m.Parents, ascendingIDs(n)) {
+			t.Errorf("%d parents: the draft's memory is the message's", n)
+		}
+		decoded, err := message.Decode(m.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cap(m.Parents) != n || cap(decoded.Parents) != n {
+			t.Errorf("%d parents: room for %d and %d", n, cap(m.Parents), cap(decoded.Parents))
+		}
+	}
+}
+
 // TestDecodeDamage has each way of being wrong that Decode can see.
 func TestDecodeDamage(t *testing.T) {
 	tests := []struct {
@@ -119,8 +154,7 @@ func TestDecodeDamage(t *testing.T) {
 		{"version 0", func(w *wire) { w.version = 0 }, message.ReasonVersion},
 		{"version 2", func(w *wire) { w.version = 2 }, message.ReasonVersion},
 		{"kind 0", func(w *wire) { w.kind = 0 }, message.ReasonKind},
-		{"kind transfer", func(w *wire) { w.kind = 2 }, message.ReasonKind},
-		{"kind witness", func(w *wire) { w.kind = 3 }, message.ReasonKind},
+		{"kind 4", func(w *wire) { w.kind = 4 }, message.ReasonKind},
 		{"kind 255", func(w *wire) { w.kind = 255 }, message.ReasonKind},
 
 		{"no parents", func(w *wire) { w.setParents() }, message.ReasonParents},
@@ -234,7 +268,7 @@ func TestDraftRefused(t *testing.T) {
 		{"unsorted parents", func(d *message.Draft) { slices.Reverse(d.Parents) }, message.ReasonParentOrder},
 		{"repeated parent", func(d *message.Draft) { d.Parents[1] = d.Parents[0] }, message.ReasonParentOrder},
 		{"parent not older", func(d *message.Draft) { d.Timestamp = 20 }, message.ReasonTimestamp},
-		{"unknown kind", func(d *message.Draft) { d.Kind = 2 }, message.ReasonKind},
+		{"unknown kind", func(d *message.Draft) { d.Kind = 4 }, message.ReasonKind},
 		{"empty payload", func(d *message.Draft) { d.Payload = nil }, message.ReasonTruncated},
 		{"empty topic", func(d *message.Draft) { d.Payload = make([]byte, 4) }, message.ReasonTopic},
 		{"payload too large", func(d *message.Draft) { d.Payload = make([]byte, message.MaxPayloadSize+1) }, message.ReasonTooLarge},
@@ -322,6 +356,11 @@ func TestStrings(t *testing.T) {
 	if got := message.KindData.String(); got != "data" {
 		t.Errorf("data kind is %q", got)
 	}
+	for kind, want := range map[message.Kind]string{message.KindTransfer: "transfer", message.KindWitness: "witness"} {
+		if got := kind.String(); got != want {
+			t.Errorf("kind %d is %q", kind, got)
+		}
+	}
 	if got := message.Kind(9).String(); got != "kind(9)" {
 		t.Errorf("unknown kind is %q", got)
 	}
@@ -333,18 +372,27 @@ func TestStrings(t *testing.T) {
 	}
 }
 
-func TestDataOfOtherKind(t *testing.T) {
-	m := sign(t, testDraft(), 1)
-	other := *m
-	other.Kind = 2
-	_, err := other.Data()
-	wantReason(t, err, message.ReasonKind)
-}
-
 // FuzzDecode holds the encoding canonical: whatever is decoded is encoded to
 // the same bytes, and an independent reading agrees.
 func FuzzDecode(f *testing.F) {
 	f.Add(testWire().bytes())
+	f.Add(transferWire(testWireTransfer()).bytes())
+	for _, test := range transferDamage {
+		inner := testWireTransfer()
+		test.damage(&inner)
+		f.Add(transferWire(inner).bytes())
+	}
+	f.Add(witnessWire(testWireWitness()).bytes())
+	for _, test := range witnessDamage {
+		inner := testWireWitness()
+		test.damage(&inner)
+		f.Add(witnessWire(inner).bytes())
+	}
+	for _, n := range []int{1, 9, 250, 251} {
+		w := witnessWire(testWireWitness())
+		w.setParents(ascendingIDs(n)...)
+		f.Add(w.bytes())
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := message.Decode(b)
 		if err != nil {
@@ -362,10 +410,20 @@ func FuzzDecode(f *testing.F) {
 		if !bytes.Equal(sealed.Bytes(), b) || sealed.ID() != m.ID() {
 			t.Fatal("sealed again it is another message")
 		}
-		if _, err := m.Data(); err != nil {
+		if !slices.Equal(sealed.Edges(), m.Edges()) {
+			t.Fatal("sealed again it has other edges")
+		}
+		most := 8
+		switch m.Kind {
+		case message.KindData:
+			_, err = m.Data()
+		case message.KindWitness:
+			most = 250
+		}
+		if err != nil {
 			t.Fatalf("data of what was decoded: %v", err)
 		}
-		if n := len(m.Parents); n < 1 || n > 8 || len(b) > 32<<10 {
+		if n := len(m.Parents); n < 1 || n > most || len(b) > 32<<10 {
 			t.Fatalf("decoded %d bytes with %d parents", len(b), n)
 		}
 	})

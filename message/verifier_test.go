@@ -184,7 +184,7 @@ func TestVerifierForged(t *testing.T) {
 func TestVerifyBatchMarksOnlyTheBad(t *testing.T) {
 	v := message.NewVerifier()
 	bad := forged(t)["other message"]
-	for _, size := range []int{2, 3, 64} {
+	for _, size := range []int{2, 3, 64, 200} {
 		for _, at := range [][]int{{0}, {size / 2}, {size - 1}, {0, size - 1}} {
 			t.Run(fmt.Sprintf("%v of %d", at, size), func(t *testing.T) {
 				messages := signedMessages(t, size)

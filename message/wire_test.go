@@ -97,10 +97,21 @@ func wireWork(b []byte) int {
 }
 
 // wireSigned tells by the standard library whether an encoded message is
-// signed, over the tag and all that stands before the signature.
+// signed, over the tag and all that stands before the signature, and so is what
+// its payload carries: a transfer by its owner, a commitment by the issuer.
 func wireSigned(b []byte) bool {
 	signed := append([]byte("tangled/message"), b[:len(b)-64-8]...)
-	return ed25519.Verify(b[9:41], signed, b[len(b)-64-8:len(b)-8])
+	w, err := readWire(b)
+	if err != nil || !ed25519.Verify(b[9:41], signed, w.signature[:]) {
+		return false
+	}
+	switch p := w.payload; w.kind {
+	case 2:
+		return ed25519.Verify(p[:32], wireTransferSigned(p, w.network), p[len(p)-64:])
+	case 3:
+		return ed25519.Verify(w.issuer[:], wireCommitSigned(p, w.network), p[93:157])
+	}
+	return true
 }
 
 // sameAsWire compares a message with an independent reading of its bytes.
@@ -139,6 +150,21 @@ func sameAsWire(t testing.TB, m *message.Message, b []byte) {
 	}
 	if !bytes.Equal(m.Bytes(), b) {
 		t.Errorf("Bytes differ from what was read")
+	}
+	sameAsWireEdges(t, m, w)
+	switch w.kind {
+	case 2:
+		transfer, err := m.Transfer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameAsWireTransfer(t, transfer, w.payload, w.network)
+	case 3:
+		witness, err := m.Witness()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameAsWireWitness(t, witness, w.payload, w.network)
 	}
 }
 
