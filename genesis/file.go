@@ -12,12 +12,15 @@ import (
 
 // file is genesis.toml.
 type file struct {
-	Name      string        `toml:"name"`
-	Start     string        `toml:"start" comment:"RFC 3339 with nanoseconds"`
-	Window    string        `toml:"window" comment:"how far back the live part of the DAG reaches"`
-	DataBits  *int          `toml:"data_bits" comment:"proof of work of a data message, in leading zero bits"`
-	Committee []seatEntry   `toml:"committee,omitempty"`
-	Balances  []balanceLine `toml:"balances,omitempty"`
+	Name         string        `toml:"name"`
+	Start        string        `toml:"start" comment:"RFC 3339 with nanoseconds"`
+	Window       string        `toml:"window" comment:"how far back the live part of the DAG reaches"`
+	DataBits     *int          `toml:"data_bits" comment:"proof of work of a data message, in leading zero bits"`
+	TransferBits *int          `toml:"transfer_bits" comment:"and of a transfer"`
+	WitnessBits  *int          `toml:"witness_bits" comment:"and of a witness"`
+	MaxIncluded  *int          `toml:"max_included" comment:"messages that one anchor includes at most"`
+	Committee    []seatEntry   `toml:"committee,omitempty"`
+	Balances     []balanceLine `toml:"balances,omitempty"`
 }
 
 type seatEntry struct {
@@ -31,7 +34,8 @@ type balanceLine struct {
 }
 
 // Parse reads and validates the content of genesis.toml. Unknown keys are
-// refused.
+// refused. Left out, transfer_bits, witness_bits and max_included are the
+// defaults, and part of the hash all the same.
 func Parse(b []byte) (*Genesis, error) {
 	var f file
 	dec := toml.NewDecoder(bytes.NewReader(b))
@@ -64,7 +68,15 @@ func (f *file) genesis() (*Genesis, error) {
 	if f.DataBits == nil {
 		return nil, errors.New("genesis: data_bits is missing")
 	}
-	g := &Genesis{Name: f.Name, Start: start.UTC(), Window: window, DataBits: *f.DataBits}
+	g := &Genesis{
+		Name:         f.Name,
+		Start:        start.UTC(),
+		Window:       window,
+		DataBits:     *f.DataBits,
+		TransferBits: valueOr(f.TransferBits, DefaultTransferBits),
+		WitnessBits:  valueOr(f.WitnessBits, DefaultWitnessBits),
+		MaxIncluded:  valueOr(f.MaxIncluded, DefaultMaxIncluded),
+	}
 	for i, s := range f.Committee {
 		key, err := parse32(s.Key)
 		if err != nil {
@@ -82,6 +94,13 @@ func (f *file) genesis() (*Genesis, error) {
 	return g, nil
 }
 
+func valueOr(p *int, otherwise int) int {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
 func parse32(s string) (out [32]byte, err error) {
 	b, err := hex.DecodeString(s)
 	if err != nil {
@@ -96,10 +115,13 @@ func parse32(s string) (out [32]byte, err error) {
 // Format writes g as genesis.toml. Parse(Format(g)) equals g.
 func Format(g *Genesis) ([]byte, error) {
 	f := file{
-		Name:     g.Name,
-		Start:    g.Start.UTC().Format(time.RFC3339Nano),
-		Window:   g.Window.String(),
-		DataBits: &g.DataBits,
+		Name:         g.Name,
+		Start:        g.Start.UTC().Format(time.RFC3339Nano),
+		Window:       g.Window.String(),
+		DataBits:     &g.DataBits,
+		TransferBits: &g.TransferBits,
+		WitnessBits:  &g.WitnessBits,
+		MaxIncluded:  &g.MaxIncluded,
 	}
 	for _, s := range g.Committee {
 		f.Committee = append(f.Committee, seatEntry{Key: hex.EncodeToString(s.Key[:]), Weight: s.Weight})

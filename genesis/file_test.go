@@ -19,16 +19,20 @@ func TestFormatParse(t *testing.T) {
 		})
 	}
 	t.Run("smallest", func(t *testing.T) {
-		roundTrip(t, &genesis.Genesis{Name: "a", Start: time.Unix(0, 1).UTC(), Window: genesis.MinWindow})
+		roundTrip(t, &genesis.Genesis{Name: "a", Start: time.Unix(0, 1).UTC(), Window: genesis.MinWindow, MaxIncluded: 1})
 	})
 	t.Run("largest", func(t *testing.T) {
 		g := testGenesis()
 		g.Name = strings.Repeat("z", genesis.MaxNameSize)
 		g.Start = time.Unix(0, math.MaxInt64).UTC()
 		g.Window = math.MaxInt64
-		g.DataBits = genesis.MaxBits
+		g.DataBits, g.TransferBits, g.WitnessBits = genesis.MaxBits, genesis.MaxBits, genesis.MaxBits
+		g.MaxIncluded = genesis.MaxMaxIncluded
 		g.Committee = seats(genesis.MaxSeats)
-		g.Committee[0].Weight = 1<<61 - 30
+		for i := range g.Committee {
+			g.Committee[i].Weight = 1 << 45
+		}
+		g.Committee[0].Weight = (genesis.MaxCycle - 30) << 45
 		g.Balances[0].Amount = math.MaxInt64
 		roundTrip(t, g)
 	})
@@ -74,6 +78,9 @@ name = "city-1"
 start = "2026-01-02T03:04:05.600000007Z"
 window = "30m"
 data_bits = 10
+transfer_bits = 11
+witness_bits = 2
+max_included = 40000
 
 [[committee]]
 key = "0101010101010101010101010101010101010101010101010101010101010101"
@@ -112,6 +119,24 @@ func TestParseFile(t *testing.T) {
 	}
 }
 
+// TestParseDefaults: what is left out is the default, and part of the network's
+// hash as if it had been written.
+func TestParseDefaults(t *testing.T) {
+	short := testFile
+	for _, line := range []string{"transfer_bits = 11\n", "witness_bits = 2\n", "max_included = 40000\n"} {
+		short = strings.Replace(short, line, "", 1)
+	}
+	want := testGenesis()
+	want.TransferBits, want.WitnessBits, want.MaxIncluded = 10, 0, 50_000
+	g, err := genesis.Parse([]byte(short))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(g, want) || g.Hash() != want.Hash() {
+		t.Errorf("parsed %+v", g)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -138,6 +163,7 @@ func TestParseRefuses(t *testing.T) {
 		{"amount of 2^63", "amount = 7", "amount = 9223372036854775808", "genesis: "},
 		// The rules of Validate hold for a file too.
 		{"window too short", `"30m"`, `"9s"`, "window"},
+		{"empty anchor", "max_included = 40000", "max_included = 0", "max included"},
 		{"repeated seat", strings.Repeat("02", 32), strings.Repeat("01", 32), "seat 1 repeats"},
 	}
 	for _, test := range tests {

@@ -16,17 +16,24 @@
 //	start time u64          ns since the Unix epoch
 //	window u64              ns
 //	data bits u8            leading zero bits of work of a data message
+//	transfer bits u8        and of a transfer
+//	witness bits u8         and of a witness
+//	max included u32        messages that one anchor includes at most
 //	committee count u16, then each: key 32, weight u64
 //	balance count u32, then each: address 32, amount u64
+//
+// Two parts of it are hashed on their own too, for whoever holds a commitment
+// and not the genesis: ParametersHash covers the window to max included,
+// CommitteeHash the committee with its count.
 //
 // # Errors
 //
 // Parse and Validate return a plain error that names the field: a genesis comes
-// from the operator, never from a peer.
+// from the operator, never from a peer. Warnings tells what is allowed and yet
+// seldom meant.
 package genesis
 
 import (
-	"crypto/ed25519"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,25 +48,25 @@ const (
 
 	// MaxNameSize is the longest network name in bytes.
 	MaxNameSize = 64
-	// MaxSeats is the largest committee.
-	MaxSeats = 31
 	// MaxBits is the highest work that a genesis may ask for. At 40 bits one
 	// message takes a core about a day.
 	MaxBits = 40
-	// DefaultDataBits costs a device's node about 0.1 ms a message.
-	DefaultDataBits = 10
+	// DefaultDataBits and DefaultTransferBits cost a device's node about 0.1 ms
+	// a message. A witness needs none: only seats can write one.
+	DefaultDataBits     = 10
+	DefaultTransferBits = 10
+	DefaultWitnessBits  = 0
+	// DefaultMaxIncluded is what an anchor includes at most: more than a second
+	// of what a node of two cores can take.
+	DefaultMaxIncluded = 50_000
+	// MaxMaxIncluded is the highest such bound: its list of IDs is 40 MB.
+	MaxMaxIncluded = 1_000_000
 	// DefaultWindow is how far back the live part of the DAG reaches.
 	DefaultWindow = 30 * time.Minute
 	// MinWindow leaves room for the time by which the ledger time trails the
 	// newest message, and as much again.
 	MinWindow = 10 * time.Second
 )
-
-// Seat is one place on the committee.
-type Seat struct {
-	Key    [ed25519.PublicKeySize]byte
-	Weight uint64
-}
 
 // Balance is what an address owns at the start.
 type Balance struct {
@@ -69,12 +76,15 @@ type Balance struct {
 
 // Genesis is what all nodes of a network agree on before the first message.
 type Genesis struct {
-	Name      string
-	Start     time.Time     // to the nanosecond, after 1970
-	Window    time.Duration // MinWindow or longer
-	DataBits  int           // 0..MaxBits
-	Committee []Seat        // at most MaxSeats, keys unique, weights above zero
-	Balances  []Balance     // addresses unique, the sum fits 63 bits
+	Name         string
+	Start        time.Time     // to the nanosecond, after 1970
+	Window       time.Duration // MinWindow or longer
+	DataBits     int           // work of a data message, 0..MaxBits
+	TransferBits int           // work of a transfer, 0..MaxBits
+	WitnessBits  int           // work of a witness, 0..MaxBits
+	MaxIncluded  int           // messages an anchor includes at most, 1..MaxMaxIncluded
+	Committee    []Seat        // at most MaxSeats, keys unique, weights above zero: see Seat
+	Balances     []Balance     // addresses unique, the sum fits 63 bits
 }
 
 // Validate tells whether a network can live by g.
@@ -88,8 +98,12 @@ func (g *Genesis) Validate() error {
 		return fmt.Errorf("genesis: window %v, want %v or longer", g.Window, MinWindow)
 	case g.DataBits < 0 || g.DataBits > MaxBits:
 		return fmt.Errorf("genesis: data bits %d, want 0..%d", g.DataBits, MaxBits)
-	case len(g.Committee) > MaxSeats:
-		return fmt.Errorf("genesis: %d seats, at most %d", len(g.Committee), MaxSeats)
+	case g.TransferBits < 0 || g.TransferBits > MaxBits:
+		return fmt.Errorf("genesis: transfer bits %d, want 0..%d", g.TransferBits, MaxBits)
+	case g.WitnessBits < 0 || g.WitnessBits > MaxBits:
+		return fmt.Errorf("genesis: witness bits %d, want 0..%d", g.WitnessBits, MaxBits)
+	case g.MaxIncluded < 1 || g.MaxIncluded > MaxMaxIncluded:
+		return fmt.Errorf("genesis: max included %d, want 1..%d", g.MaxIncluded, MaxMaxIncluded)
 	}
 	for _, c := range g.Name {
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
@@ -100,23 +114,6 @@ func (g *Genesis) Validate() error {
 		return err
 	}
 	return g.validateBalances()
-}
-
-func (g *Genesis) validateCommittee() error {
-	seen := make(map[[32]byte]bool, len(g.Committee))
-	var total uint64
-	for i, seat := range g.Committee {
-		if seen[seat.Key] {
-			return fmt.Errorf("genesis: seat %d repeats the key %x", i, seat.Key)
-		}
-		seen[seat.Key] = true
-		// Quorums compare 3*weight with 2*W: 61 bits leave room for both.
-		if seat.Weight == 0 || seat.Weight > 1<<61 || total+seat.Weight > 1<<61 {
-			return fmt.Errorf("genesis: seat %d has weight %d, want above zero and a sum below 2^61", i, seat.Weight)
-		}
-		total += seat.Weight
-	}
-	return nil
 }
 
 func (g *Genesis) validateBalances() error {
@@ -140,13 +137,8 @@ func (g *Genesis) Encode() []byte {
 	b := []byte{encodingVersion, byte(len(g.Name))}
 	b = append(b, g.Name...)
 	b = binary.BigEndian.AppendUint64(b, uint64(g.Start.UnixNano()))
-	b = binary.BigEndian.AppendUint64(b, uint64(g.Window))
-	b = append(b, byte(g.DataBits))
-	b = binary.BigEndian.AppendUint16(b, uint16(len(g.Committee)))
-	for i := range g.Committee {
-		b = append(b, g.Committee[i].Key[:]...)
-		b = binary.BigEndian.AppendUint64(b, g.Committee[i].Weight)
-	}
+	b = g.appendParameters(b)
+	b = g.appendCommittee(b)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(g.Balances)))
 	for i := range g.Balances {
 		b = append(b, g.Balances[i].Address[:]...)
@@ -154,6 +146,16 @@ func (g *Genesis) Encode() []byte {
 	}
 	return b
 }
+
+func (g *Genesis) appendParameters(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(g.Window))
+	b = append(b, byte(g.DataBits), byte(g.TransferBits), byte(g.WitnessBits))
+	return binary.BigEndian.AppendUint32(b, uint32(g.MaxIncluded))
+}
+
+// ParametersHash is the BLAKE2b-256 of 15 bytes of the canonical encoding: the
+// window, the data, transfer and witness bits, and max included.
+func (g *Genesis) ParametersHash() [32]byte { return blake2b.Sum256(g.appendParameters(nil)) }
 
 // Hash is the BLAKE2b-256 of the canonical encoding.
 func (g *Genesis) Hash() [32]byte { return blake2b.Sum256(g.Encode()) }

@@ -19,12 +19,15 @@ func key(n byte) [32]byte { return [32]byte(bytes.Repeat([]byte{n}, 32)) }
 // testGenesis is a valid genesis with every field set.
 func testGenesis() *genesis.Genesis {
 	return &genesis.Genesis{
-		Name:      "city-1",
-		Start:     time.Date(2026, 1, 2, 3, 4, 5, 600_000_007, time.UTC),
-		Window:    30 * time.Minute,
-		DataBits:  10,
-		Committee: []genesis.Seat{{Key: key(1), Weight: 3}, {Key: key(2), Weight: 5}},
-		Balances:  []genesis.Balance{{Address: key(3), Amount: 7}, {Address: key(4), Amount: 0}},
+		Name:         "city-1",
+		Start:        time.Date(2026, 1, 2, 3, 4, 5, 600_000_007, time.UTC),
+		Window:       30 * time.Minute,
+		DataBits:     10,
+		TransferBits: 11,
+		WitnessBits:  2,
+		MaxIncluded:  40_000,
+		Committee:    []genesis.Seat{{Key: key(1), Weight: 3}, {Key: key(2), Weight: 5}},
+		Balances:     []genesis.Balance{{Address: key(3), Amount: 7}, {Address: key(4), Amount: 0}},
 	}
 }
 
@@ -43,16 +46,17 @@ func TestEncodeGolden(t *testing.T) {
 			encoded: "01" + "06" + hex.EncodeToString([]byte("city-1")) +
 				"1886caf240597807" + // 1,767,323,045,600,000,007 ns
 				"000001a3185c5000" + // 1,800 s
-				"0a" +
+				"0a" + "0b" + "02" +
+				"00009c40" + // 40,000
 				"0002" + strings.Repeat("01", 32) + "0000000000000003" + strings.Repeat("02", 32) + "0000000000000005" +
 				"00000002" + strings.Repeat("03", 32) + "0000000000000007" + strings.Repeat("04", 32) + "0000000000000000",
-			hash: "1725f054525c902ce39723db236d2cd42b8ca7474b367efc2f98f196ae187bdb",
+			hash: "399f67ac24b2e199f07866c72e7ccb558b3a1bd4430b910d83b5e7268e50aecc",
 		},
 		{
 			name:    "smallest",
-			genesis: &genesis.Genesis{Name: "a", Start: time.Unix(0, 1), Window: 10 * time.Second},
-			encoded: "01" + "01" + "61" + "0000000000000001" + "00000002540be400" + "00" + "0000" + "00000000",
-			hash:    "fb9882103c04f63724371834e922d7a95ea47518b99e8b237c20aef5b18c549a",
+			genesis: &genesis.Genesis{Name: "a", Start: time.Unix(0, 1), Window: 10 * time.Second, MaxIncluded: 1},
+			encoded: "01" + "01" + "61" + "0000000000000001" + "00000002540be400" + "00" + "00" + "00" + "00000001" + "0000" + "00000000",
+			hash:    "2fe737864b1d63aee205339ef40c11c6ffdd529e32bf24889a4c9982c9c0fbe5",
 		},
 	}
 	for _, test := range tests {
@@ -92,6 +96,11 @@ var oneFieldChanged = []struct {
 	{"start", func(g *genesis.Genesis) { g.Start = g.Start.Add(1) }},
 	{"window", func(g *genesis.Genesis) { g.Window++ }},
 	{"data bits", func(g *genesis.Genesis) { g.DataBits++ }},
+	{"transfer bits", func(g *genesis.Genesis) { g.TransferBits++ }},
+	{"witness bits", func(g *genesis.Genesis) { g.WitnessBits++ }},
+	{"data bits for transfer bits", func(g *genesis.Genesis) { g.DataBits, g.TransferBits = g.TransferBits, g.DataBits }},
+	{"max included", func(g *genesis.Genesis) { g.MaxIncluded++ }},
+	{"high byte of max included", func(g *genesis.Genesis) { g.MaxIncluded += 1 << 16 }},
 	{"key of a seat", func(g *genesis.Genesis) { g.Committee[1].Key[31]++ }},
 	{"weight of a seat", func(g *genesis.Genesis) { g.Committee[1].Weight++ }},
 	{"order of seats", func(g *genesis.Genesis) {
@@ -131,14 +140,6 @@ func TestEveryFieldInHash(t *testing.T) {
 	}
 }
 
-func seats(n int) []genesis.Seat {
-	var out []genesis.Seat
-	for i := range n {
-		out = append(out, genesis.Seat{Key: key(byte(i)), Weight: 1})
-	}
-	return out
-}
-
 // TestValidate has every rule from both sides; want is a word of the error, and
 // empty for what is valid.
 func TestValidate(t *testing.T) {
@@ -170,14 +171,18 @@ func TestValidate(t *testing.T) {
 		{"most work", func(g *genesis.Genesis) { g.DataBits = 40 }, ""},
 		{"too much work", func(g *genesis.Genesis) { g.DataBits = 41 }, "data bits"},
 		{"negative work", func(g *genesis.Genesis) { g.DataBits = -1 }, "data bits"},
-		{"no committee", func(g *genesis.Genesis) { g.Committee = nil }, ""},
-		{"largest committee", func(g *genesis.Genesis) { g.Committee = seats(31) }, ""},
-		{"committee too large", func(g *genesis.Genesis) { g.Committee = seats(32) }, "seats"},
-		{"key twice", func(g *genesis.Genesis) { g.Committee[1].Key = g.Committee[0].Key }, "seat 1 repeats"},
-		{"weight zero", func(g *genesis.Genesis) { g.Committee[1].Weight = 0 }, "seat 1 has weight"},
-		{"largest weight", func(g *genesis.Genesis) { g.Committee[1].Weight = 1<<61 - 3 }, ""},
-		{"sum of weights too large", func(g *genesis.Genesis) { g.Committee[1].Weight = 1<<61 - 2 }, "seat 1 has weight"},
-		{"weight that wraps the sum", func(g *genesis.Genesis) { g.Committee[1].Weight = math.MaxUint64 - 2 }, "seat 1 has weight"},
+		{"no work of a transfer", func(g *genesis.Genesis) { g.TransferBits = 0 }, ""},
+		{"most work of a transfer", func(g *genesis.Genesis) { g.TransferBits = 40 }, ""},
+		{"too much work of a transfer", func(g *genesis.Genesis) { g.TransferBits = 41 }, "transfer bits"},
+		{"negative work of a transfer", func(g *genesis.Genesis) { g.TransferBits = -1 }, "transfer bits"},
+		{"no work of a witness", func(g *genesis.Genesis) { g.WitnessBits = 0 }, ""},
+		{"most work of a witness", func(g *genesis.Genesis) { g.WitnessBits = 40 }, ""},
+		{"too much work of a witness", func(g *genesis.Genesis) { g.WitnessBits = 41 }, "witness bits"},
+		{"negative work of a witness", func(g *genesis.Genesis) { g.WitnessBits = -1 }, "witness bits"},
+		{"smallest anchor", func(g *genesis.Genesis) { g.MaxIncluded = 1 }, ""},
+		{"empty anchor", func(g *genesis.Genesis) { g.MaxIncluded = 0 }, "max included"},
+		{"largest anchor", func(g *genesis.Genesis) { g.MaxIncluded = 1_000_000 }, ""},
+		{"anchor too large", func(g *genesis.Genesis) { g.MaxIncluded = 1_000_001 }, "max included"},
 		{"no balances", func(g *genesis.Genesis) { g.Balances = nil }, ""},
 		{"address twice", func(g *genesis.Genesis) { g.Balances[1].Address = g.Balances[0].Address }, "balance 1 repeats"},
 		{"largest supply", func(g *genesis.Genesis) { g.Balances[1].Amount = math.MaxInt64 - 7 }, ""},
