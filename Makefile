@@ -50,6 +50,8 @@ lint: ## gofmt, vet, staticcheck, buf, generated code up to date
 	for f in $$(cd "$$fresh" && find . -name '*.go'); do \
 		cmp "$$fresh/$$f" "$$f" || { echo "generated code is old: make proto"; exit 1; }; \
 	done
+	$(GO) vet -C tools ./powgen
+	$(GO) test -C tools -count=1 ./powgen # the assembly is what the generator writes
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
 

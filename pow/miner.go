@@ -2,14 +2,10 @@ package pow
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math/bits"
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"golang.org/x/crypto/blake2b"
 )
 
 const (
@@ -17,7 +13,7 @@ const (
 	MaxBits = 64
 
 	// chunk is how many nonces are searched between two looks at the context:
-	// about half a millisecond.
+	// half a millisecond with the portable kernel, the slowest.
 	chunk = 4096
 	// turn is how many chunks a search may do before others have their turn.
 	turn = 16
@@ -26,21 +22,6 @@ const (
 	// cores it makes 12 bits a quarter slower, and only at 14 is it even.
 	aloneBits = 14
 )
-
-// Zeros is the leading zero bits of BLAKE2b-256(hash || nonce), the nonce in 8
-// big-endian bytes; 0..256.
-func Zeros(hash [32]byte, nonce uint64) int {
-	var in [inputSize]byte
-	copy(in[:], hash[:])
-	binary.BigEndian.PutUint64(in[32:], nonce)
-	sum := blake2b.Sum256(in[:])
-	for i, b := range sum {
-		if b != 0 {
-			return 8*i + bits.LeadingZeros8(b)
-		}
-	}
-	return 8 * len(sum)
-}
 
 // Options configure a Miner. The zero value works.
 type Options struct {

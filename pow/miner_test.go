@@ -11,116 +11,26 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/crypto/blake2b"
 )
 
-// reference is the rule by the library, with nothing precomputed.
-func reference(hash [32]byte, nonce uint64) [32]byte {
-	return blake2b.Sum256(binary.BigEndian.AppendUint64(hash[:], nonce))
-}
-
-func randomHash(r *rand.Rand) (hash [32]byte) {
-	for i := range hash {
-		hash[i] = byte(r.Uint32())
-	}
-	return hash
-}
-
-func TestWordIsTheDigest(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
-		hash := randomHash(r)
-		b := newBlock(hash)
-		for _, nonce := range []uint64{0, 1, math.MaxUint64, math.MaxUint32, 1 << 32, r.Uint64()} {
-			sum := reference(hash, nonce)
-			if got, want := b.word(nonce), binary.LittleEndian.Uint64(sum[:]); got != want {
-				t.Fatalf("word(%x, %d) = %x, want %x", hash, nonce, got, want)
-			}
-		}
-	}
-}
-
-func TestZeros(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
-	for range 2000 {
-		hash, nonce := randomHash(r), r.Uint64()
-		sum, want := reference(hash, nonce), 0
-		for want < 256 && sum[want/8]&(0x80>>(want%8)) == 0 {
-			want++
-		}
-		if got := Zeros(hash, nonce); got != want {
-			t.Fatalf("Zeros(%x, %d) = %d, want %d", hash, nonce, got, want)
-		}
-	}
-}
-
-// TestMineFindsTheLeast: alone and with many workers the least nonce is found.
+// TestMineFindsTheLeast: alone and with many workers, with every kernel, the
+// least nonce is found.
 func TestMineFindsTheLeast(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 6))
-	for _, workers := range []int{1, 2, 7} {
-		m := New(Options{Workers: workers})
-		for _, zeros := range []int{0, 1, 7, 8, 9, aloneBits, aloneBits + 2} {
-			hash := randomHash(r)
-			want := uint64(0)
-			for Zeros(hash, want) < zeros {
-				want++
-			}
-			got, err := m.Mine(t.Context(), hash, zeros)
-			if err != nil || got != want {
-				t.Errorf("%d workers, %d bits: nonce %d, %v, want %d", workers, zeros, got, err, want)
-			}
-		}
-	}
-}
-
-func TestSearchKeepsToItsRange(t *testing.T) {
-	for _, k := range kernels() {
-		t.Run(k.name, func(t *testing.T) { testRange(t, k.search) })
-	}
-}
-
-func testRange(t *testing.T, search func(b *block, start, n uint64, zeros int) (uint64, bool)) {
-	hash := [32]byte{9}
-	b := newBlock(hash)
-	const zeros = 10
-	first, ok := search(&b, 0, 1<<20, zeros)
-	if !ok || Zeros(hash, first) < zeros {
-		t.Fatalf("among a million: %d, %v", first, ok)
-	}
-	if got, ok := search(&b, 0, first, zeros); ok {
-		t.Errorf("found %d before the first, %d", got, first)
-	}
-	// Wherever the range begins, and so in every lane, the least is found.
-	for start := first - min(first, 40); start <= first; start++ {
-		if got, ok := search(&b, start, first-start+1, zeros); !ok || got != first {
-			t.Errorf("from %d: %d, %v, want %d", start, got, ok, first)
-		}
-		if got, ok := search(&b, start, first-start, zeros); ok {
-			t.Errorf("from %d to before %d: found %d", start, first, got)
-		}
-	}
-	// The range goes on at zero behind the greatest nonce.
-	for back := range uint64(20) {
-		if got, ok := search(&b, -back, first+1+back, zeros); !ok || got != first && Zeros(hash, got) < zeros {
-			t.Errorf("across the end, from %d before it: %d, %v", back, got, ok)
-		}
-	}
-}
-
-// TestKernelsAgree: every kernel finds what the portable one finds.
-func TestKernelsAgree(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 8))
-	for _, k := range kernels() {
-		for range 300 {
-			b := newBlock(randomHash(r))
-			start, n, zeros := r.Uint64(), r.Uint64N(3000), 1+r.IntN(12)
-			want, wantOK := searchPortable(&b, start, n, zeros)
-			if got, ok := k.search(&b, start, n, zeros); got != want || ok != wantOK {
-				t.Fatalf("%s from %d, %d nonces, %d bits: %d, %v; portable %d, %v", k.name, start, n, zeros, got, ok, want, wantOK)
+	eachKernel(t, func(t *testing.T, k kernel) {
+		r := rand.New(rand.NewPCG(5, 6))
+		for _, workers := range []int{1, 2, 7} {
+			m := New(Options{Workers: workers})
+			m.kernel = k
+			for _, zeros := range []int{0, 1, 7, 8, 9, aloneBits, aloneBits + 2} {
+				hash := randomHash(r)
+				want, _ := searchReference(hash, 0, math.MaxUint64, zeros)
+				got, err := m.Mine(t.Context(), hash, zeros)
+				if err != nil || got != want {
+					t.Errorf("%d workers, %d bits: nonce %d, %v, want %d", workers, zeros, got, err, want)
+				}
 			}
 		}
-	}
+	})
 }
 
 func TestMineRefusesBits(t *testing.T) {
@@ -283,49 +193,6 @@ func TestLongSearchGivesWay(t *testing.T) {
 		cancel()
 		other.Wait()
 	})
-}
-
-func FuzzSearch(f *testing.F) {
-	f.Add(make([]byte, 32), uint64(0), 1)
-	f.Add([]byte("a hash of thirty-two bytes, or so"), uint64(math.MaxUint64-10), 9)
-	f.Fuzz(func(t *testing.T, h []byte, start uint64, zeros int) {
-		hash := blake2b.Sum256(h)
-		zeros = 1 + int(uint(zeros)%12)
-		b := newBlock(hash)
-		want, found := uint64(0), false
-		for i := uint64(0); i < 256 && !found; i++ {
-			want, found = start+i, Zeros(hash, start+i) >= zeros
-		}
-		for _, k := range kernels() {
-			if nonce, ok := k.search(&b, start, 256, zeros); ok != found || ok && nonce != want {
-				t.Fatalf("%s from %d: %d, %v, want %d, %v", k.name, start, nonce, ok, want, found)
-			}
-		}
-	})
-}
-
-func BenchmarkSearch(b *testing.B) {
-	for _, k := range kernels() {
-		b.Run(k.name, func(b *testing.B) {
-			blk := newBlock([32]byte{1})
-			for b.Loop() {
-				k.search(&blk, 0, 1024, MaxBits)
-			}
-			b.ReportMetric(float64(b.N)*1024/b.Elapsed().Seconds(), "hashes/s")
-		})
-	}
-}
-
-// BenchmarkSearchSum256 is the plain way, to compare with.
-func BenchmarkSearchSum256(b *testing.B) {
-	var in [inputSize]byte
-	for b.Loop() {
-		for nonce := range uint64(1024) {
-			binary.BigEndian.PutUint64(in[32:], nonce)
-			blake2b.Sum256(in[:])
-		}
-	}
-	b.ReportMetric(float64(b.N)*1024/b.Elapsed().Seconds(), "hashes/s")
 }
 
 func BenchmarkMine10Bits(b *testing.B) {
