@@ -155,6 +155,7 @@ var transferDamage = []struct {
 	{"sum 2^64", func(w *wireTransfer) { w.setAmounts(math.MaxUint64, 1) }, message.ReasonTransfer},
 	{"sum wraps to more than the last", func(w *wireTransfer) { w.setAmounts(1<<63+5, 1<<63+6) }, message.ReasonTransfer},
 	{"sum wraps in the middle", func(w *wireTransfer) { w.setAmounts(math.MaxUint64, math.MaxUint64, 1) }, message.ReasonTransfer},
+	{"sum wraps at the last", func(w *wireTransfer) { w.setAmounts(1, math.MaxUint64-1, 1) }, message.ReasonTransfer},
 	{"sum wraps twice", func(w *wireTransfer) { w.setAmounts(1<<63, 1<<63, 1<<63, 1<<63, 1) }, message.ReasonTransfer},
 	{"valid until 2^63", func(w *wireTransfer) { w.validUntil = 1 << 63 }, message.ReasonTransfer},
 	{"valid for ever", func(w *wireTransfer) { w.validUntil = math.MaxUint64 }, message.ReasonTransfer},

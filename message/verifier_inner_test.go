@@ -87,13 +87,28 @@ func badInside(t testing.TB) map[string]*message.Message {
 	return messages
 }
 
-// badOutside are messages whose payload is signed well, and they are not.
+// badOutside are messages whose payload is signed well, and they are not: by the
+// equation, by s and by R.
 func badOutside(t testing.TB) map[string]*message.Message {
 	t.Helper()
-	return map[string]*message.Message{
-		"transfer in a bad message": shifted(t, sign(t, transferDraft(testWireTransfer()), 1), 1),
-		"witness in a bad message":  shifted(t, sign(t, witnessDraft(testWireWitness()), seatKey(2)), 1),
+	messages := make(map[string]*message.Message)
+	for _, good := range []*message.Message{
+		sign(t, transferDraft(testWireTransfer()), 1),
+		sign(t, witnessDraft(testWireWitness()), seatKey(2)),
+	} {
+		plusOrder, offCurve := good.Signature, good.Signature
+		setS(&plusOrder, addOrder([32]byte(good.Signature[32:])))
+		copy(offCurve[:], append([]byte{2}, make([]byte, 31)...))
+		messages[good.Kind.String()+" with another s"] = shifted(t, good, 1)
+		for name, signature := range map[string][64]byte{"s plus the order": plusOrder, "R off the curve": offCurve} {
+			m, err := good.Seal(good.Issuer, signature)
+			if err != nil {
+				t.Fatal(err)
+			}
+			messages[good.Kind.String()+" with "+name] = m
+		}
 	}
+	return messages
 }
 
 // mixedMessages are n good messages: data, transfers and witnesses in turn, of

@@ -9,23 +9,61 @@ import (
 
 // The tables; see the package comment for their rows.
 const (
-	tableMessage = 'm'
-	tableTopic   = 't'
-	tableIssuer  = 'i'
-	tableName    = 'n'
-	tableMeta    = 'v'
+	tableMessage    = 'm'
+	tableTopic      = 't'
+	tableIssuer     = 'i'
+	tableName       = 'n'
+	tablePending    = 'p'
+	tableWitness    = 'w'
+	tableRound      = 'k'
+	tableReplaced   = 'r'
+	tableFinal      = 's'
+	tableOrder      = 'f'
+	tableCommitment = 'C'
+	tableSignatures = 'q'
+	tableNode       = 'h'
+	tableAccount    = 'b'
+	tableHistory    = 'a'
+	tableUnexpired  = 'u'
+	tableTransfer   = 'x'
+	tableMeta       = 'v'
 )
 
-const indexKeySize = 1 + 4 + message.IDSize
+// The lengths of keys, with the byte of the table.
+const (
+	idKeySize        = 1 + message.IDSize
+	indexKeySize     = 1 + 4 + message.IDSize
+	witnessKeySize   = 1 + 4 + 8
+	roundKeySize     = 1 + 4 + 8 + message.IDSize
+	replacedKeySize  = 1 + message.IDSize + 4
+	orderKeySize     = 1 + 8 + 4
+	anchorKeySize    = 1 + 8
+	nodeKeySize      = 1 + 1 + 8
+	accountKeySize   = 1 + message.AddressSize
+	historyKeySize   = 1 + message.AddressSize + 8 + 4
+	unexpiredKeySize = 1 + 8 + 32
+	transferKeySize  = 1 + 32
+)
 
-func messageKey(id message.ID) []byte {
-	return append([]byte{tableMessage}, id[:]...)
+// idKey is a row of a table by ID: messages, pending, final.
+func idKey(table byte, id message.ID) []byte {
+	k := append(make([]byte, 0, idKeySize), table)
+	return append(k, id[:]...)
 }
+
+// roundKey is a row of the table of rounds.
+func roundKey(epoch uint32, round uint64, id message.ID) []byte {
+	k := append(make([]byte, 0, roundKeySize), tableRound)
+	k = binary.BigEndian.AppendUint32(k, epoch)
+	k = binary.BigEndian.AppendUint64(k, round)
+	return append(k, id[:]...)
+}
+
+func messageKey(id message.ID) []byte { return idKey(tableMessage, id) }
 
 // indexKey is a row of the topic or the issuer table.
 func indexKey(table byte, number uint32, id message.ID) []byte {
-	k := make([]byte, 0, indexKeySize)
-	k = append(k, table)
+	k := append(make([]byte, 0, indexKeySize), table)
 	k = binary.BigEndian.AppendUint32(k, number)
 	return append(k, id[:]...)
 }
@@ -36,6 +74,58 @@ func nameKey(space byte, name string) []byte {
 
 func metaKey(name string) []byte {
 	return append([]byte{tableMeta}, name...)
+}
+
+func witnessKey(w OwnWitness) []byte {
+	k := append(make([]byte, 0, witnessKeySize), tableWitness)
+	k = binary.BigEndian.AppendUint32(k, w.Epoch)
+	return binary.BigEndian.AppendUint64(k, w.Round)
+}
+
+func replacedKey(old message.ID, issuer uint32) []byte {
+	k := append(make([]byte, 0, replacedKeySize), tableReplaced)
+	k = append(k, old[:]...)
+	return binary.BigEndian.AppendUint32(k, issuer)
+}
+
+func orderKey(anchor uint64, index uint32) []byte {
+	k := append(make([]byte, 0, orderKeySize), tableOrder)
+	k = binary.BigEndian.AppendUint64(k, anchor)
+	return binary.BigEndian.AppendUint32(k, index)
+}
+
+// anchorKey is a row of the commitments or of the signatures.
+func anchorKey(table byte, anchor uint64) []byte {
+	k := append(make([]byte, 0, anchorKeySize), table)
+	return binary.BigEndian.AppendUint64(k, anchor)
+}
+
+func nodeKey(level uint8, index uint64) []byte {
+	k := append(make([]byte, 0, nodeKeySize), tableNode, level)
+	return binary.BigEndian.AppendUint64(k, index)
+}
+
+func accountKey(address message.Address) []byte {
+	k := append(make([]byte, 0, accountKeySize), tableAccount)
+	return append(k, address[:]...)
+}
+
+func historyKey(address message.Address, anchor uint64, index uint32) []byte {
+	k := append(make([]byte, 0, historyKeySize), tableHistory)
+	k = append(k, address[:]...)
+	k = binary.BigEndian.AppendUint64(k, anchor)
+	return binary.BigEndian.AppendUint32(k, index)
+}
+
+func unexpiredKey(t AppliedTransfer) []byte {
+	k := append(make([]byte, 0, unexpiredKeySize), tableUnexpired)
+	k = binary.BigEndian.AppendUint64(k, t.ValidUntil)
+	return append(k, t.TransferID[:]...)
+}
+
+func transferKey(id message.TransferID) []byte {
+	k := append(make([]byte, 0, transferKeySize), tableTransfer)
+	return append(k, id[:]...)
 }
 
 // idOf reads the ID at the end of a message or index key.

@@ -3,8 +3,6 @@ package storage
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -17,43 +15,61 @@ type names struct {
 
 	mu     sync.RWMutex
 	byName map[string]uint32
+	// list holds the names by number, the first being number 1. It is only ever
+	// appended to, so a copy of the slice is a snapshot: a reader matches ten
+	// thousand names without the lock that commits need.
+	list []string
 }
 
-// load reads the names of a space.
+// numbered is a row of the table.
+type numbered struct {
+	name   string
+	number uint32
+}
+
+// load reads the names of a space. Numbers without a gap are what makes the
+// next one unused.
 func (n *names) load(db *pebble.DB, space byte) error {
-	n.space, n.byName = space, make(map[string]uint32)
-	prefix := nameKey(space, "")
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: []byte{tableName, space + 1}})
-	if err != nil {
-		return fmt.Errorf("read names: %w", err)
-	}
-	for ok := it.First(); ok; ok = it.Next() {
-		if n := len(it.Value()); n != 4 {
-			// The key is the iterator's and gone when it is closed.
-			key := slices.Clone(it.Key()[1:])
-			_ = it.Close()
-			return &CorruptionError{tableName, key, fmt.Errorf("number of %d bytes", n)}
+	n.space = space
+	in := span{lower: nameKey(space, ""), upper: []byte{tableName, space + 1}}
+	var all []numbered
+	for row, err := range rows(db, in, decodeName) {
+		if err != nil {
+			return err
 		}
-		n.byName[string(it.Key()[len(prefix):])] = binary.BigEndian.Uint32(it.Value())
+		all = append(all, row)
 	}
-	if err := it.Close(); err != nil {
-		return &CorruptionError{tableName, []byte{space}, err}
+	n.byName, n.list = make(map[string]uint32, len(all)), make([]string, len(all))
+	taken := make([]bool, len(all))
+	for _, row := range all {
+		// Zero wraps to the greatest.
+		i := row.number - 1
+		if uint64(i) >= uint64(len(all)) || taken[i] {
+			err := fmt.Errorf("number %d of %d names, or given twice", row.number, len(all))
+			return &CorruptionError{tableName, nameKey(space, row.name)[1:], err}
+		}
+		taken[i], n.list[i], n.byName[row.name] = true, row.name, row.number
 	}
 	return nil
+}
+
+func decodeName(key, value []byte) (numbered, error) {
+	if len(value) != 4 {
+		return numbered{}, fmt.Errorf("number of %d bytes", len(value))
+	}
+	return numbered{string(key[len(nameKey(0, "")):]), binary.BigEndian.Uint32(value)}, nil
 }
 
 // number is the number of name. A new name is written with b; were b lost, the
 // store would have failed and the number would never be used.
 func (n *names) number(b *pebble.Batch, name string) uint32 {
-	n.mu.RLock()
-	number, ok := n.byName[name]
-	n.mu.RUnlock()
-	if ok {
+	if number, ok := n.lookup(name); ok {
 		return number
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	number = uint32(len(n.byName) + 1)
+	n.list = append(n.list, name)
+	number := uint32(len(n.list))
 	n.byName[name] = number
 	_ = b.Set(nameKey(n.space, name), binary.BigEndian.AppendUint32(nil, number), nil)
 	return number
@@ -70,11 +86,12 @@ func (n *names) lookup(name string) (uint32, bool) {
 // matching returns the numbers of the names that keep accepts.
 func (n *names) matching(keep func(string) bool) []uint32 {
 	n.mu.RLock()
-	defer n.mu.RUnlock()
+	list := n.list
+	n.mu.RUnlock()
 	var numbers []uint32
-	for name, number := range maps.All(n.byName) {
+	for i, name := range list {
 		if keep(name) {
-			numbers = append(numbers, number)
+			numbers = append(numbers, uint32(i+1))
 		}
 	}
 	return numbers

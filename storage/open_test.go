@@ -15,6 +15,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"tangled/message"
 	"tangled/storage"
@@ -157,6 +158,9 @@ func TestOpenDamagedRows(t *testing.T) {
 	remove := func(key string) func(*pebble.DB) error {
 		return func(db *pebble.DB) error { return db.Delete([]byte(key), pebble.Sync) }
 	}
+	replace := func(old, by string) func(*pebble.DB) error {
+		return func(db *pebble.DB) error { return errors.Join(remove(old)(db), set(by, "")(db)) }
+	}
 	for name, test := range map[string]struct {
 		damage func(*pebble.DB) error
 		table  byte
@@ -169,11 +173,23 @@ func TestOpenDamagedRows(t *testing.T) {
 		"short_count":        {set("vcount", "\x00\x01"), 'v', "count"},
 		"short_topic_number": {set("ntshared", "\x00\x01"), 'n', "tshared"},
 		"long_issuer_number": {set("nisomebody", "\x00\x00\x00\x01\x00"), 'n', "isomebody"},
+		"number_left_out":    {set("ntzzz", "\x00\x00\x00\x09"), 'n', "tzzz"},
+		"number_zero":        {set("ntzzz", "\x00\x00\x00\x00"), 'n', "tzzz"},
+		"number_given_twice": {set("ntzzz", "\x00\x00\x00\x01"), 'n', "tzzz"},
+		"no_state":           {remove("vstate"), 'v', "state"},
+		"anchor_zero":        {replace("C\x00\x00\x00\x00\x00\x00\x00\x01", "C\x00\x00\x00\x00\x00\x00\x00\x00"), 'C', "\x00\x00\x00\x00\x00\x00\x00\x00"},
+		"commitment_key":     {set("C\x00\x00\x00\x00\x00\x00\x00\x01\x00", ""), 'C', "\x00\x00\x00\x00\x00\x00\x00\x01\x00"},
+		"witness_key":        {set("w\xff", ""), 'w', "\xff"},
+		"short_witness":      {set("w\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01", "123"), 'w', "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"},
+		"replaced_key":       {set("r\x00", ""), 'r', "\x00"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fs := vfs.NewMem()
 			s := mustOpen(t, fs, dir)
 			mustCommit(t, s, newBatches(t, 1, 4)[0])
+			if err := s.Finalise(storage.Finality{Anchor: 1}); err != nil {
+				t.Fatal(err)
+			}
 			mustClose(t, s)
 			withPebble(t, fs, dir, test.damage)
 			for range 2 { // the first refusal leaves no lock behind
@@ -215,4 +231,69 @@ func TestOpenWhereAFileIs(t *testing.T) {
 	if b, err := os.ReadFile(file); string(b) != "mine" {
 		t.Errorf("the file is now %q, %v", b, err)
 	}
+}
+
+// One registerer serves one store after another; two at a time are refused, as is
+// anything else that has our names, and nothing of it is touched.
+func TestOpenWithOneRegisterer(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	opts := storage.Options{FS: vfs.NewMem(), Registerer: reg}
+	count := func() float64 {
+		t.Helper()
+		families, err := reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "tangled_storage_final_messages_total" {
+				return f.GetMetric()[0].GetCounter().GetValue()
+			}
+		}
+		return -1
+	}
+	for i := range 3 {
+		s, err := storage.Open(dir, network, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := storage.Open("elsewhere", network, opts); !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
+			t.Errorf("a second store with the registerer: %v, want an AlreadyRegisteredError", err)
+		}
+		f := storage.Finality{Anchor: uint64(i + 1), Included: []storage.FinalMessage{{ID: message.NewID(1, [32]byte{byte(i)})}}}
+		if err := s.Finalise(f); err != nil {
+			t.Fatal(err)
+		}
+		if got := count(); got != 1 {
+			t.Errorf("%v final messages counted, want 1", got)
+		}
+		mustClose(t, s)
+		mustClose(t, s)
+		if got := count(); got != -1 {
+			t.Errorf("the metrics are still there after Close: %v", got)
+		}
+	}
+	// A store that cannot be opened leaves none behind, and no lock.
+	for range 2 {
+		if _, err := storage.Open(dir, message.NetworkID{9}, opts); !errors.As(err, new(*storage.NetworkError)) {
+			t.Errorf("open: %v, want a NetworkError", err)
+		}
+	}
+	mustClose(t, mustOpen(t, opts.FS, "elsewhere"))
+	// Neither does one that finds the last of its names taken.
+	last := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tangled_storage_final_messages_total",
+		Help: "Messages made durable as final.",
+	})
+	reg.MustRegister(last)
+	if _, err := storage.Open(dir, network, opts); !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
+		t.Errorf("open where a name is taken: %v, want an AlreadyRegisteredError", err)
+	}
+	if !reg.Unregister(last) {
+		t.Error("another's metric was unregistered")
+	}
+	s, err := storage.Open(dir, network, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
 }

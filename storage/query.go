@@ -2,13 +2,7 @@ package storage
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
 	"iter"
-	"slices"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"tangled/message"
 )
@@ -32,6 +26,12 @@ type Query struct {
 	// After, if not zero, is the last ID of the page before: the answer goes on
 	// behind it in the chosen order.
 	After message.ID
+	// WithFinal fills Record.Final.
+	WithFinal bool
+	// WithReplaced selects also what its issuer replaced by a later message
+	// before it became final. Readers of readings want one of the two; whoever
+	// rebuilds the DAG or serves it to a peer needs both.
+	WithReplaced bool
 }
 
 // bounds are the least ID and the least ID above the selection.
@@ -53,78 +53,6 @@ func (q Query) bounds() (lower, upper message.ID) {
 	return lower, upper
 }
 
-// Has tells whether id is stored. Unlike Pebble's Get it asks the bloom
-// filters of the last level too, so that an unknown ID costs no read.
-func (s *Store) Has(id message.ID) bool {
-	if s.enter() != nil {
-		return false
-	}
-	defer s.readers.Done()
-	it, err := s.db.NewIter(&pebble.IterOptions{
-		LowerBound:   []byte{tableMessage},
-		UpperBound:   []byte{tableMessage + 1},
-		UseL6Filters: true,
-	})
-	if err != nil {
-		return false
-	}
-	found := it.SeekPrefixGE(messageKey(id))
-	return it.Close() == nil && found
-}
-
-// Get reads one message. The error is ErrNotFound, a *CorruptionError, or that
-// the store is closed.
-func (s *Store) Get(id message.ID) (Record, error) {
-	if err := s.enter(); err != nil {
-		return Record{}, err
-	}
-	defer s.readers.Done()
-	return s.get(id)
-}
-
-func (s *Store) get(id message.ID) (Record, error) {
-	value, closer, err := s.db.Get(messageKey(id))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return Record{}, ErrNotFound
-	}
-	if err != nil {
-		return Record{}, &CorruptionError{tableMessage, id[:], err}
-	}
-	defer closer.Close()
-	return decode(id, value)
-}
-
-// decode reads a row of the message table and checks that the message is the
-// one its key names. The record does not share memory with value.
-func decode(id message.ID, value []byte) (Record, error) {
-	if len(value) < 8 {
-		return Record{}, &CorruptionError{tableMessage, id[:], fmt.Errorf("value of %d bytes", len(value))}
-	}
-	m, err := message.Decode(value[8:])
-	if err != nil {
-		return Record{}, &CorruptionError{tableMessage, id[:], err}
-	}
-	if m.ID() != id {
-		return Record{}, &CorruptionError{tableMessage, id[:], fmt.Errorf("holds message %v", m.ID())}
-	}
-	return Record{Message: m, Seen: binary.BigEndian.Uint64(value)}, nil
-}
-
-// Newest is the greatest stored ID; false in an empty store.
-func (s *Store) Newest() (message.ID, bool, error) {
-	if err := s.enter(); err != nil {
-		return message.ID{}, false, err
-	}
-	defer s.readers.Done()
-	for r, err := range s.readMessages(Query{Descending: true}) {
-		if err != nil {
-			return message.ID{}, false, err
-		}
-		return r.Message.ID(), true, nil
-	}
-	return message.ID{}, false, nil
-}
-
 // Select reads the messages that q selects, in the order of their IDs, as they
 // were when it began. An error ends the sequence. The caller reads on or breaks
 // off; the store cannot be closed in between.
@@ -135,19 +63,29 @@ func (s *Store) Select(ctx context.Context, q Query) iter.Seq2[Record, error] {
 			return
 		}
 		defer s.readers.Done()
-		for r, err := range s.candidates(q) {
+		v := s.newView(q)
+		defer v.close()
+		for r, err := range until(ctx, v.candidates()) {
+			var taken bool
 			if err == nil {
-				err = ctx.Err()
+				taken, err = v.take(&r)
 			}
 			if err != nil {
 				yield(Record{}, err)
 				return
 			}
-			if q.accepts(r.Message) && !yield(r, nil) {
+			if taken && !yield(r, nil) {
 				return
 			}
 		}
 	}
+}
+
+// LoadFrom reads all messages from a timestamp on, in nanoseconds since the Unix
+// epoch, with where they became final: what the live DAG is built from at a
+// start.
+func (s *Store) LoadFrom(ctx context.Context, from uint64) iter.Seq2[Record, error] {
+	return s.Select(ctx, Query{From: from, WithFinal: true, WithReplaced: true})
 }
 
 // accepts checks what the way of reading did not already make sure of.
@@ -162,23 +100,26 @@ func (q Query) accepts(m *message.Message) bool {
 	return err == nil && q.Topics.Match(data.Topic)
 }
 
-// candidates reads a superset of what q selects by the table that narrows it
-// best.
-func (s *Store) candidates(q Query) iter.Seq2[Record, error] {
+// candidates reads a superset of what the query selects by the table that
+// narrows it best.
+func (v *view) candidates() iter.Seq2[Record, error] {
+	q := v.query
 	if q.Topics.String() != "" && !q.Topics.All() {
-		numbers := s.matchingTopics(q.Topics)
+		numbers := v.store.matchingTopics(q.Topics)
 		if len(numbers) <= mergeLimit {
-			return s.readIndex(tableTopic, numbers, q)
+			return v.readIndex(tableTopic, numbers)
 		}
 	}
 	if q.Issuer != nil {
 		var numbers []uint32
-		if number, ok := s.issuers.lookup(string(q.Issuer[:])); ok {
+		if number, ok := v.store.issuers.lookup(string(q.Issuer[:])); ok {
 			numbers = append(numbers, number)
 		}
-		return s.readIndex(tableIssuer, numbers, q)
+		return v.readIndex(tableIssuer, numbers)
 	}
-	return s.readMessages(q)
+	lower, upper := q.bounds()
+	in := span{lower: messageKey(lower), upper: messageKey(upper), keySize: idKeySize, descending: q.Descending}
+	return rows(v.snap, in, decodeRecord)
 }
 
 func (s *Store) matchingTopics(f message.Filter) []uint32 {
@@ -188,143 +129,5 @@ func (s *Store) matchingTopics(f message.Filter) []uint32 {
 	if number, ok := s.topics.lookup(f.String()); ok {
 		return []uint32{number}
 	}
-	return nil
-}
-
-// readMessages walks the message table.
-func (s *Store) readMessages(q Query) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		lower, upper := q.bounds()
-		it, err := s.db.NewIter(&pebble.IterOptions{
-			LowerBound: messageKey(lower),
-			UpperBound: messageKey(upper),
-		})
-		if err != nil {
-			yield(Record{}, fmt.Errorf("read messages: %w", err))
-			return
-		}
-		defer it.Close()
-		for ok := start(it, q.Descending); ok; ok = step(it, q.Descending) {
-			key := it.Key()
-			if len(key) != 1+message.IDSize {
-				yield(Record{}, &CorruptionError{tableMessage, slices.Clone(key[1:]), fmt.Errorf("key of %d bytes", len(key))})
-				return
-			}
-			r, err := decode(message.ID(key[1:]), it.Value())
-			if !yield(r, err) || err != nil {
-				return
-			}
-		}
-		if err := it.Error(); err != nil {
-			yield(Record{}, &CorruptionError{tableMessage, nil, err})
-		}
-	}
-}
-
-func start(it *pebble.Iterator, descending bool) bool {
-	if descending {
-		return it.Last()
-	}
-	return it.First()
-}
-
-func step(it *pebble.Iterator, descending bool) bool {
-	if descending {
-		return it.Prev()
-	}
-	return it.Next()
-}
-
-// run is a stretch of one number's index rows, read ahead.
-type run struct {
-	number uint32
-	ids    []message.ID
-	from   Query // the selection behind ids
-	done   bool
-}
-
-// readAhead is how many rows of an index are read at once.
-const readAhead = 64
-
-// readIndex merges the rows of several numbers of an index into one sequence
-// by ID. One iterator serves them all in turn: an open iterator a topic would
-// pin memory and files for as long as the client takes to read.
-func (s *Store) readIndex(table byte, numbers []uint32, q Query) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{table}, UpperBound: []byte{table + 1}})
-		if err != nil {
-			yield(Record{}, fmt.Errorf("read index: %w", err))
-			return
-		}
-		defer it.Close()
-		runs := make([]*run, len(numbers))
-		for i, number := range numbers {
-			runs[i] = &run{number: number, from: q}
-		}
-		for {
-			next, err := nextRun(it, table, runs, q.Descending)
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
-			if next == nil {
-				return
-			}
-			id := next.ids[0]
-			next.ids = next.ids[1:]
-			r, err := s.get(id)
-			if errors.Is(err, ErrNotFound) {
-				err = &CorruptionError{table, id[:], errors.New("index row without a message")}
-			}
-			if !yield(r, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// nextRun fills the runs that ran dry and returns the one whose first ID comes
-// first; nil when all are done.
-func nextRun(it *pebble.Iterator, table byte, runs []*run, descending bool) (*run, error) {
-	var best *run
-	for _, r := range runs {
-		if len(r.ids) == 0 && !r.done {
-			if err := r.fill(it, table); err != nil {
-				return nil, err
-			}
-		}
-		if len(r.ids) == 0 {
-			continue
-		}
-		if best == nil || (r.ids[0].Compare(best.ids[0]) < 0) != descending {
-			best = r
-		}
-	}
-	return best, nil
-}
-
-// fill reads the next rows of r's number.
-func (r *run) fill(it *pebble.Iterator, table byte) error {
-	lower, upper := r.from.bounds()
-	low, high := indexKey(table, r.number, lower), indexKey(table, r.number, upper)
-	ok := it.SeekGE(low)
-	inside := func() bool { return slices.Compare(it.Key(), high) < 0 }
-	if r.from.Descending {
-		ok = it.SeekLT(high)
-		inside = func() bool { return slices.Compare(it.Key(), low) >= 0 }
-	}
-	r.ids = slices.Grow(r.ids[:0:0], readAhead)
-	for ; ok && len(r.ids) < cap(r.ids) && inside(); ok = step(it, r.from.Descending) {
-		id, _ := idOf(it.Key())
-		r.ids = append(r.ids, id)
-	}
-	if err := it.Error(); err != nil {
-		return &CorruptionError{table, low, err}
-	}
-	if len(r.ids) == 0 {
-		r.done = true
-		return nil
-	}
-	r.from.After = r.ids[len(r.ids)-1]
 	return nil
 }

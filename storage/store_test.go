@@ -73,27 +73,70 @@ func TestLayout(t *testing.T) {
 	fs := vfs.NewMem()
 	s := mustOpen(t, fs, dir)
 	first := newRecord(t, 1, 100, "a/b", []byte("x"))
-	second := newRecord(t, 2, 101, "c", nil)
-	mustCommit(t, s, []storage.Record{first, second})
+	second := newDataRecord(t, 2, 101, message.Data{Topic: "c", Replaces: first.Message.ID()})
+	third := newRecord(t, 2, 102, "c", nil)
+	first.Own, third.Own = true, true
+	second.Witness = &storage.OwnWitness{Epoch: 0x01020304, Round: 0x05060708090a0b0c}
+	mustCommit(t, s, []storage.Record{first, second, third})
+
+	one, two, three := first.Message.ID(), second.Message.ID(), third.Message.ID()
+	carried, expired, address := message.TransferID{0xc1, 31: 0xc2}, message.TransferID{0xe1}, message.Address{0xa1, 31: 0xa2}
+	f := storage.Finality{
+		Anchor:     1,
+		Commitment: []byte("preimage"),
+		Included:   []storage.FinalMessage{{ID: one, Outcome: 1}, {ID: two, Outcome: 2}},
+		Nodes:      []storage.Node{{Level: 7, Index: 0x1122334455667788, Hash: [32]byte{0xbb, 31: 0xcc}}},
+		Accounts:   []storage.Account{{Address: address, Value: []byte("balance")}},
+		History:    []storage.AccountEntry{{Address: address, Index: 1}},
+		Applied:    []storage.AppliedTransfer{{TransferID: carried, ValidUntil: 0x0102}, {TransferID: expired, ValidUntil: 3}},
+		Transfers:  []storage.FinalTransfer{{TransferID: carried, Index: 1, Outcome: 2}},
+		State:      []byte("going on"),
+	}
+	next := storage.Finality{Anchor: 2, Expired: []storage.AppliedTransfer{{TransferID: expired, ValidUntil: 3}}, State: []byte("and on")}
+	if err := errors.Join(s.Finalise(f), s.Finalise(next), s.SetSignatures(1, []byte("signatures"))); err != nil {
+		t.Fatal(err)
+	}
 	mustClose(t, s)
 
-	one, two := first.Message.ID(), second.Message.ID()
-	id1, id2 := string(one[:]), string(two[:])
+	id1, id2, id3 := string(one[:]), string(two[:]), string(three[:])
 	i1, i2 := issuer(1), issuer(2)
+	anchor1, anchor2 := "\x00\x00\x00\x00\x00\x00\x00\x01", "\x00\x00\x00\x00\x00\x00\x00\x02"
+	index0, index1 := "\x00\x00\x00\x00", "\x00\x00\x00\x01"
 	want := map[string]string{
-		"m" + id1:                 "\x00\x00\x00\x00\x00\x00\x04\x4c" + string(first.Message.Bytes()),
-		"m" + id2:                 "\x00\x00\x00\x00\x00\x00\x04\x4d" + string(second.Message.Bytes()),
-		"t\x00\x00\x00\x01" + id1: "",
-		"t\x00\x00\x00\x02" + id2: "",
-		"i\x00\x00\x00\x01" + id1: "",
-		"i\x00\x00\x00\x02" + id2: "",
-		"nta/b":                   "\x00\x00\x00\x01",
-		"ntc":                     "\x00\x00\x00\x02",
-		"ni" + string(i1[:]):      "\x00\x00\x00\x01",
-		"ni" + string(i2[:]):      "\x00\x00\x00\x02",
-		"vformat":                 "\x00\x00\x00\x01",
-		"vnetwork":                string(network[:]),
-		"vcount":                  "\x00\x00\x00\x00\x00\x00\x00\x02",
+		"m" + id1:                      "\x00\x00\x00\x00\x00\x00\x04\x4c" + string(first.Message.Bytes()),
+		"m" + id2:                      "\x00\x00\x00\x00\x00\x00\x04\x4d" + string(second.Message.Bytes()),
+		"m" + id3:                      "\x00\x00\x00\x00\x00\x00\x04\x4e" + string(third.Message.Bytes()),
+		"t\x00\x00\x00\x01" + id1:      "",
+		"t\x00\x00\x00\x02" + id2:      "",
+		"t\x00\x00\x00\x02" + id3:      "",
+		"i\x00\x00\x00\x01" + id1:      "",
+		"i\x00\x00\x00\x02" + id2:      "",
+		"i\x00\x00\x00\x02" + id3:      "",
+		"nta/b":                        "\x00\x00\x00\x01",
+		"ntc":                          "\x00\x00\x00\x02",
+		"ni" + string(i1[:]):           "\x00\x00\x00\x01",
+		"ni" + string(i2[:]):           "\x00\x00\x00\x02",
+		"p" + id3:                      "",
+		"r" + id1 + "\x00\x00\x00\x02": id2,
+		"w\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c": id2,
+
+		"s" + id1:                               anchor1 + index0 + "\x01",
+		"s" + id2:                               anchor1 + index1 + "\x02",
+		"f" + anchor1 + index0:                  id1 + "\x01",
+		"f" + anchor1 + index1:                  id2 + "\x02",
+		"C" + anchor1:                           "preimage",
+		"C" + anchor2:                           "",
+		"q" + anchor1:                           "signatures",
+		"h\x07\x11\x22\x33\x44\x55\x66\x77\x88": "\xbb" + string(make([]byte, 30)) + "\xcc",
+		"b" + string(address[:]):                "balance",
+		"a" + string(address[:]) + anchor1 + index1:              id2 + "\x02",
+		"u\x00\x00\x00\x00\x00\x00\x01\x02" + string(carried[:]): "",
+		"x" + string(carried[:]):                                 id2 + anchor1 + index1 + "\x02",
+
+		"vformat":  "\x00\x00\x00\x01",
+		"vnetwork": string(network[:]),
+		"vcount":   "\x00\x00\x00\x00\x00\x00\x00\x03",
+		"vstate":   "and on",
 	}
 	withPebble(t, fs, dir, func(db *pebble.DB) error {
 		it, err := db.NewIter(nil)
@@ -189,6 +232,17 @@ func TestUseAfterClose(t *testing.T) {
 	}
 	if err := s.Commit(batches[1]); err == nil {
 		t.Error("commit: no error")
+	}
+	if err := s.Finalise(storage.Finality{Anchor: 1}); err == nil {
+		t.Error("finalise: no error")
+	}
+	if err := s.SetSignatures(1, nil); err == nil {
+		t.Error("set signatures: no error")
+	}
+	for name, err := range readAnything(t.Context(), s, id) {
+		if err == nil || errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("%s: %v, want that the store is closed", name, err)
+		}
 	}
 	model(batches[0]).verify(t, openFor(t, fs, dir))
 }

@@ -11,34 +11,65 @@ import (
 func checkInvariants(tb testing.TB, t *Tangle) {
 	tb.Helper()
 	checkOrphans(tb, &t.orphans)
-	for i, v := range t.order[t.first:] {
-		if i > 0 && t.order[t.first+i-1].seq+1 != v.seq {
-			tb.Fatalf("seq %d follows %d", v.seq, t.order[t.first+i-1].seq)
-		}
-		if t.vertices[v.id] != v {
+	store := &t.vertices
+	for seq := store.oldest; seq < store.next; seq++ {
+		v := store.at(seq)
+		if held, ok := store.bySeq[v.id]; !ok || held != seq {
 			tb.Fatalf("%v is in the order and not held", v.id)
 		}
 		if t.orphans.has(v.id) {
 			tb.Fatalf("%v is solid and an orphan", v.id)
 		}
-		for _, p := range v.parents {
-			if p.seq >= v.seq {
+		for _, to := range append(v.edges[:v.count:v.count], store.rest(v, seq)...) {
+			if to >= seq {
 				tb.Fatalf("%v became solid before its parent", v.id)
 			}
-			if p.approved.IsZero() {
-				tb.Fatalf("%v has a solid child and is no approved one", p.id)
+			if to >= store.oldest && store.at(to).flags&approved == 0 {
+				tb.Fatalf("%v has a solid child and is no approved one", store.at(to).id)
 			}
 		}
-		if t.IsTip(v.id) != v.approved.IsZero() {
-			tb.Fatalf("%v: tip %v, approved at %v", v.id, t.IsTip(v.id), v.approved)
+		if _, tip := t.tips[v.id]; tip == (v.flags&approved != 0) {
+			tb.Fatalf("%v: tip %v, flags %b", v.id, tip, v.flags)
 		}
 	}
-	live := len(t.order) - t.first
-	if len(t.vertices) != live || live > t.opts.MaxVertices || len(t.tips) > live {
-		tb.Fatalf("%d vertices, %d in order, %d tips, at most %d", len(t.vertices), live, len(t.tips), t.opts.MaxVertices)
+	live := store.len()
+	for seq := range store.more {
+		if seq < store.oldest || store.at(seq).flags&many == 0 {
+			tb.Fatalf("edges of vertex %d are left, the oldest is %d", seq, store.oldest)
+		}
 	}
-	if len(t.order) > 2*t.opts.MaxVertices+1 {
-		tb.Fatalf("the order has grown to %d for %d vertices", len(t.order), live)
+	if len(store.bySeq) != live || live > t.opts.MaxVertices || len(t.tips) > live {
+		tb.Fatalf("%d vertices, %d in order, %d tips, at most %d", len(store.bySeq), live, len(t.tips), t.opts.MaxVertices)
+	}
+	if room := len(store.chunks) * chunkSize; room > live+2*chunkSize {
+		tb.Fatalf("there is room for %d vertices, and %d", room, live)
+	}
+	checkPast(tb, t)
+}
+
+// checkPast holds what waits for an anchor against what is in memory.
+func checkPast(tb testing.TB, t *Tangle) {
+	tb.Helper()
+	p := &t.past
+	for i, w := range p.waiting {
+		if i > 0 && p.waiting[i-1].id.Compare(w.id) >= 0 {
+			tb.Fatal("what waits for an anchor is out of order")
+		}
+		if w.id.Timestamp() < p.from {
+			tb.Fatalf("%v waits for an anchor, and is too old for all to come", w.id)
+		}
+		v, seq := t.vertices.find(w.id)
+		if _, far := p.far[w.id]; far == (v != nil) || v != nil && w.seq != seq {
+			tb.Fatalf("%v waits for an anchor: far %v, in memory %v at %d, not %d", w.id, far, v != nil, seq, w.seq)
+		}
+		if v != nil && v.flags&(reached|final) != reached {
+			tb.Fatalf("%v waits for an anchor with flags %b", w.id, v.flags)
+		}
+	}
+	for id := range p.far {
+		if _, ok := slices.BinarySearchFunc(p.waiting, candidate{id: id}, candidate.compare); !ok {
+			tb.Fatalf("%v left memory, and waits for no anchor", id)
+		}
 	}
 }
 
@@ -49,7 +80,7 @@ func checkOrphans(tb testing.TB, h *orphanage) {
 		bytes += len(o.m.Bytes())
 		waits += o.waits
 		found := 0
-		for _, p := range o.m.Parents {
+		for _, p := range o.m.Edges() {
 			if w := h.waiting[p]; w != nil {
 				for _, other := range waiters(w) {
 					if other == o {

@@ -137,7 +137,7 @@ func (h *orphanage) largestQueue() *senderQueue {
 
 // drop gives o up: it is forgotten as if it had never come.
 func (h *orphanage) drop(o *orphan) {
-	for _, p := range o.m.Parents {
+	for _, p := range o.m.Edges() {
 		w := h.waiting[p]
 		if w == nil {
 			continue
@@ -215,10 +215,19 @@ func (h *orphanage) missing(peer string, n int, now time.Time, patience time.Dur
 	return ids
 }
 
-func (h *orphanage) rootsBefore(horizon uint64) []message.ID {
+// rootsBefore returns the awaited messages that the horizon has passed, but for
+// those that somebody needs all the same.
+func (h *orphanage) rootsBefore(horizon uint64, needs func(*message.Message, message.ID) bool) []message.ID {
 	var ids []message.ID
-	for id := range h.waiting {
-		if id.Timestamp() < horizon && !h.has(id) {
+	for id, w := range h.waiting {
+		if id.Timestamp() >= horizon || h.has(id) {
+			continue
+		}
+		needed := false
+		for o := range w.orphans {
+			needed = needed || needs(o.m, id)
+		}
+		if !needed {
 			ids = append(ids, id)
 		}
 	}

@@ -86,6 +86,7 @@ func TestRootsLeaveNothing(t *testing.T) {
 	if _, err := tangle.Attach(newMessage(t, "newest", 2*time.Hour, []message.ID{testGenesis}, 0), "peer", epoch); err != nil {
 		t.Fatal(err)
 	}
+	tangle.SetLedgerTime(tangle.Newest().Timestamp())
 	d := tangle.Expire(epoch)
 	if len(d.Solid) != 100 || len(d.Evicted) != 0 {
 		t.Errorf("%d solid, %d evicted, want 100 solid", len(d.Solid), len(d.Evicted))

@@ -3,6 +3,7 @@ package tangle
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,10 @@ import (
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 var testGenesis = message.NewID(uint64(epoch.UnixNano()), [32]byte{'G'})
+
+// settleTime is how far the ledger time of a scenario trails the newest
+// solid message.
+const settleTime = 5 * time.Second
 
 // newMessage makes a message without a signature: the Tangle takes that as
 // checked. The parents may come in any order.
@@ -48,18 +53,24 @@ type scenario struct {
 	messages map[string]*message.Message
 	names    map[message.ID]string
 	stored   map[message.ID]bool
+	durable  bool // what becomes solid is stored
+	final    map[message.ID]bool
 	measure  *Confidence
 }
 
 // TestScenarios runs the files in testdata. The commands are:
 //
-//	new [window=] [max-vertices=] [max-orphans=] [max-orphan-bytes=] [max-orphan-age=] [stored-until=]
-//	dag                      one message a line: name, time, parents (G is the genesis)
+//	new [window=] [max-vertices=] [max-orphans=] [max-orphan-bytes=] [max-orphan-age=] [stored-until=] [durable]
+//	dag                      one message a line: name, time, parents (G is the genesis);
+//	                         refs=A,B and previous=C make it a witness
 //	fan of=T count=3 time=2s parents=(A,B)    makes and attaches T1, T2, T3
 //	attach A B [from=peer] [at=2s] [delays]
 //	store A B                what the storage has
+//	restart from=2s          a new Tangle with what the storage has from then on
+//	include A [from=1s] [until=5s] [limit=2]
 //	expire at=2m
-//	tips [n=]  missing n= [at=]  confidence of=(A,B) [tips=(T1,T2)]  reached of=(A,B)  clock  has A B  stats
+//	tips [n=]  missing n= [at=]  confidence of=(A,B) [tips=(T1,T2)]  reached of=(A,B)
+//	approval of=(A,B) by=(W1,W2)  clock  has A B  kind A B  stats
 //
 // The time stays what the last at= made it.
 func TestScenarios(t *testing.T) {
@@ -71,6 +82,7 @@ func TestScenarios(t *testing.T) {
 				return ""
 			}
 			out := s.run(t, td)
+			s.tangle.SetLedgerTime(s.tangle.Newest().Timestamp() - uint64(settleTime))
 			checkInvariants(t, s.tangle)
 			return out
 		})
@@ -83,8 +95,17 @@ func newScenario(t *testing.T, td *datadriven.TestData) *scenario {
 		messages: make(map[string]*message.Message),
 		names:    map[message.ID]string{testGenesis: "G"},
 		stored:   make(map[message.ID]bool),
+		durable:  td.HasArg("durable"),
+		final:    make(map[message.ID]bool),
 	}
 	s.opts.Genesis = testGenesis
+	s.opts.Final = func(id message.ID) bool { return s.final[id] }
+	s.opts.Edges = func(id message.ID) []message.ID {
+		if !s.stored[id] {
+			return nil
+		}
+		return s.messages[s.names[id]].Edges()
+	}
 	s.opts.Stored = func(id message.ID) bool { return s.stored[id] }
 	s.opts.Window = duration(t, td, "window", 0)
 	s.opts.MaxOrphanAge = duration(t, td, "max-orphan-age", 0)
@@ -125,6 +146,11 @@ func (s *scenario) run(t *testing.T, td *datadriven.TestData) string {
 			s.stored[s.message(t, td, name).ID()] = true
 		}
 		return ""
+	case "restart":
+		s.restart(duration(t, td, "from", 0))
+		return ""
+	case "include":
+		return s.include(t, td)
 	case "attach":
 		return s.attach(t, td)
 	case "expire":
@@ -144,6 +170,10 @@ func (s *scenario) run(t *testing.T, td *datadriven.TestData) string {
 		return s.reached(t, td)
 	case "reached":
 		return s.reached(t, td)
+	case "approval":
+		return s.approval(t, td)
+	case "kind":
+		return s.kinds(t, td)
 	case "clock":
 		return fmt.Sprintf("ledger time %v, horizon %v, newest %s, newest approved %s",
 			after(s.tangle.LedgerTime()), after(s.tangle.Horizon()), s.names[s.tangle.Newest()], s.names[s.tangle.NewestApproved()])
@@ -151,7 +181,7 @@ func (s *scenario) run(t *testing.T, td *datadriven.TestData) string {
 		return s.has(t, td)
 	case "stats":
 		stats := s.tangle.Stats()
-		return fmt.Sprintf("%d vertices, %d tips, %d orphans", stats.Vertices, stats.Tips, stats.Orphans)
+		return fmt.Sprintf("%d vertices, %d tips, %d orphans, %d waiting", stats.Vertices, stats.Tips, stats.Orphans, stats.Waiting)
 	}
 	td.Fatalf(t, "unknown command")
 	return ""
@@ -166,7 +196,7 @@ func after(timestamp uint64) time.Duration {
 func bareArgs(td *datadriven.TestData) []string {
 	var names []string
 	for _, arg := range td.CmdArgs {
-		if len(arg.Vals) == 0 && arg.Key != "delays" {
+		if len(arg.Vals) == 0 && arg.Key != "delays" && arg.Key != "durable" {
 			names = append(names, arg.Key)
 		}
 	}
@@ -189,7 +219,7 @@ func (s *scenario) id(t *testing.T, td *datadriven.TestData, name string) messag
 }
 
 // declare makes a message of a line: name, time, parents and, with +, bytes of
-// padding.
+// padding; or a witness with refs and the witness before.
 func (s *scenario) declare(t *testing.T, td *datadriven.TestData, fields []string) {
 	if len(fields) < 3 {
 		td.Fatalf(t, "want name, time and parents, not %q", fields)
@@ -199,8 +229,19 @@ func (s *scenario) declare(t *testing.T, td *datadriven.TestData, fields []strin
 		td.Fatalf(t, "%v", err)
 	}
 	var padding int
-	var parents []message.ID
+	var parents, refs []message.ID
+	var previous message.ID
 	for _, name := range fields[2:] {
+		if names, ok := strings.CutPrefix(name, "refs="); ok {
+			for one := range strings.SplitSeq(names, ",") {
+				refs = append(refs, s.id(t, td, one))
+			}
+			continue
+		}
+		if name, ok := strings.CutPrefix(name, "previous="); ok {
+			previous = s.id(t, td, name)
+			continue
+		}
 		if n, ok := strings.CutPrefix(name, "+"); ok {
 			if _, err := fmt.Sscan(n, &padding); err != nil {
 				td.Fatalf(t, "%v", err)
@@ -210,6 +251,9 @@ func (s *scenario) declare(t *testing.T, td *datadriven.TestData, fields []strin
 		parents = append(parents, s.id(t, td, name))
 	}
 	m := newMessage(t, fields[0], at, parents, padding)
+	if len(refs) > 0 {
+		m = newWitness(t, at, 2, parents, refs, previous)
+	}
 	s.messages[fields[0]] = m
 	s.names[m.ID()] = fields[0]
 }
@@ -255,6 +299,9 @@ func (s *scenario) describe(d Delta, delays bool) string {
 	var parts []string
 	var solid []string
 	for _, one := range d.Solid {
+		if s.durable {
+			s.stored[one.Message.ID()] = true
+		}
 		text := s.names[one.Message.ID()]
 		if delays {
 			text += fmt.Sprintf(" (from %s, approves %s, delays %v)", one.Sender, s.list(one.Approves), one.Delays)
@@ -274,6 +321,73 @@ func (s *scenario) describe(d Delta, delays bool) string {
 		return "waits"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// restart loads what is stored, as far back as from.
+func (s *scenario) restart(from time.Duration) {
+	s.opts.StoredUntil = uint64(epoch.Add(from).UnixNano())
+	s.opts.LedgerTime = s.tangle.LedgerTime()
+	s.tangle = New(s.opts)
+	for _, id := range slices.SortedFunc(maps.Keys(s.stored), message.ID.Compare) {
+		if id.Timestamp() >= s.opts.StoredUntil {
+			s.tangle.Load(s.messages[s.names[id]], s.now, s.final[id])
+		}
+	}
+}
+
+func (s *scenario) include(t *testing.T, td *datadriven.TestData) string {
+	from := uint64(epoch.Add(duration(t, td, "from", 0)).UnixNano())
+	until := uint64(epoch.Add(duration(t, td, "until", 24*time.Hour)).UnixNano())
+	limit := 1 << 30
+	td.MaybeScanArgs(t, "limit", &limit)
+	ids, capped := s.tangle.Include(s.id(t, td, bareArgs(td)[0]), from, until, limit)
+	for _, id := range ids {
+		s.final[id] = true
+	}
+	out := fmt.Sprintf("%s, %d waiting", s.list(ids), s.tangle.Stats().Waiting)
+	if capped {
+		out += ", capped"
+	}
+	return out
+}
+
+func (s *scenario) approval(t *testing.T, td *datadriven.TestData) string {
+	var by []message.ID
+	arg, _ := td.Arg("by")
+	for _, name := range arg.Vals {
+		by = append(by, s.id(t, td, name))
+	}
+	measure := s.tangle.Approval(by)
+	var lines []string
+	of, _ := td.Arg("of")
+	for _, name := range of.Vals {
+		mask, ok := measure.Of(s.id(t, td, name))
+		if !ok {
+			lines = append(lines, name+": not known")
+			continue
+		}
+		var standing []message.ID
+		for bit, id := range by {
+			if mask&(1<<bit) != 0 {
+				standing = append(standing, id)
+			}
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s", name, s.list(standing)))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (s *scenario) kinds(t *testing.T, td *datadriven.TestData) string {
+	var lines []string
+	for _, name := range bareArgs(td) {
+		kind, ok := s.tangle.Kind(s.id(t, td, name))
+		if !ok {
+			lines = append(lines, name+": not known")
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s: %v", name, kind))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (s *scenario) list(ids []message.ID) string {
@@ -318,7 +432,7 @@ func (s *scenario) has(t *testing.T, td *datadriven.TestData) string {
 	for _, name := range bareArgs(td) {
 		id := s.id(t, td, name)
 		lines = append(lines, fmt.Sprintf("%s: known %v, in memory %v, tip %v",
-			name, s.tangle.Has(id), s.tangle.InMemory(id), s.tangle.IsTip(id)))
+			name, s.tangle.Has(id), s.tangle.inMemory(id), slices.Contains(s.tangle.Tips(1<<30), id)))
 	}
 	return strings.Join(lines, "\n")
 }

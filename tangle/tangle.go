@@ -12,6 +12,10 @@
 // than Horizon counts as a root: without such a bound one lost message would
 // hold up its whole future for ever.
 //
+// What stands on what follows all edges: those of a witness are its parents, its
+// refs and the witness before. Include fixes, anchor by anchor, what becomes
+// final; that reaches back behind memory through Options.Edges.
+//
 // A Tangle is not safe for concurrent use; one goroutine owns it.
 //
 // # Errors
@@ -32,9 +36,6 @@ import (
 // ErrDuplicate tells that a message is solid already or waits as an orphan.
 var ErrDuplicate = errors.New("tangle: duplicate message")
 
-// SettleTime is how far the ledger time trails the newest solid message.
-const SettleTime = 5 * time.Second
-
 // Options bound a Tangle. The zero value of every field but Genesis has a
 // default.
 type Options struct {
@@ -49,8 +50,16 @@ type Options struct {
 	// none is.
 	Stored      func(message.ID) bool
 	StoredUntil uint64
+	// Edges gives the edges of a stored message that is not in memory, nothing
+	// for one that is nowhere; Final tells whether an anchor included it. Nil
+	// means that none has edges, and none is final.
+	Edges func(message.ID) []message.ID
+	Final func(message.ID) bool
+	// LedgerTime is where the ledger time begins, in nanoseconds since the Unix
+	// epoch; at the genesis by default.
+	LedgerTime uint64
 	// MaxVertices is how many solid messages are held; 262,144 by default,
-	// at about 250 bytes each.
+	// at about 200 bytes each.
 	MaxVertices int
 	// MaxOrphans and MaxOrphanBytes bound the messages that wait for parents;
 	// 65,536 and 64 MiB by default.
@@ -67,6 +76,12 @@ func (o *Options) ensureDefaults() {
 	if o.Stored == nil {
 		o.Stored = func(message.ID) bool { return false }
 	}
+	if o.Edges == nil {
+		o.Edges = func(message.ID) []message.ID { return nil }
+	}
+	if o.Final == nil {
+		o.Final = func(message.ID) bool { return false }
+	}
 	if o.MaxVertices == 0 {
 		o.MaxVertices = 1 << 18
 	}
@@ -79,15 +94,6 @@ func (o *Options) ensureDefaults() {
 	if o.MaxOrphanAge == 0 {
 		o.MaxOrphanAge = 10 * time.Minute
 	}
-}
-
-// vertex is a solid message without its payload. Every parent of a vertex is
-// solid: it is in parents, or left memory, or is a root.
-type vertex struct {
-	id       message.ID
-	seq      uint64    // place in the order of becoming solid: parents before children
-	parents  []*vertex // those in memory when the vertex came
-	approved time.Time // when the first solid child came; zero for a tip
 }
 
 // Solid is a message that became solid with a Delta.
@@ -115,18 +121,19 @@ type Delta struct {
 	Evicted []message.ID
 }
 
-// Tangle is the live part of the DAG. Solid implies every parent solid, too
-// old for memory, or a root; an orphan waits for at least one parent.
+// Tangle is the live part of the DAG. Solid implies every edge solid, too old
+// for memory, or a root; an orphan waits for at least one edge.
 type Tangle struct {
 	opts     Options
-	vertices map[message.ID]*vertex
-	order    []*vertex // by seq, the oldest at index first
-	first    int
-	nextSeq  uint64
-	tips     map[message.ID]*vertex
+	vertices vertices
+	tips     map[message.ID]struct{}
 	orphans  orphanage
+	past     past
 
-	forgotten uint64 // newest timestamp that may be stored and not in memory
+	ledgerTime uint64
+	undecided  uint64    // lowest undecided round
+	forgotten  uint64    // newest timestamp that may be stored and not in memory
+	start      time.Time // of the first message's coming
 
 	newest   message.ID // the newest solid message
 	approved message.ID // the newest solid message that is no tip
@@ -135,29 +142,30 @@ type Tangle struct {
 // New returns a Tangle that holds the genesis alone.
 func New(opts Options) *Tangle {
 	opts.ensureDefaults()
-	t := &Tangle{
-		opts:      opts,
-		vertices:  make(map[message.ID]*vertex),
-		tips:      make(map[message.ID]*vertex),
-		orphans:   newOrphanage(opts),
-		forgotten: opts.StoredUntil,
-		newest:    opts.Genesis,
-		approved:  opts.Genesis,
+	return &Tangle{
+		opts:       opts,
+		vertices:   newVertices(),
+		tips:       make(map[message.ID]struct{}),
+		orphans:    newOrphanage(opts),
+		past:       past{far: make(map[message.ID]struct{})},
+		ledgerTime: max(opts.LedgerTime, opts.Genesis.Timestamp()),
+		forgotten:  opts.StoredUntil,
+		newest:     opts.Genesis,
+		approved:   opts.Genesis,
 	}
-	return t
 }
 
-// LedgerTime is the time the network agrees has passed, in nanoseconds since
-// the Unix epoch: SettleTime behind the newest solid message, and never before
-// the genesis.
-func (t *Tangle) LedgerTime() uint64 {
-	return max(t.newest.Timestamp()-min(t.newest.Timestamp(), uint64(SettleTime)), t.opts.Genesis.Timestamp())
-}
+// LedgerTime is the time that the network agrees has passed, in nanoseconds
+// since the Unix epoch.
+func (t *Tangle) LedgerTime() uint64 { return t.ledgerTime }
+
+// SetLedgerTime moves the ledger time on; it never goes back.
+func (t *Tangle) SetLedgerTime(at uint64) { t.ledgerTime = max(t.ledgerTime, at) }
 
 // Horizon is the timestamp before which a message is stale: the ledger time
 // less the window.
 func (t *Tangle) Horizon() uint64 {
-	return t.LedgerTime() - min(t.LedgerTime(), uint64(t.opts.Window))
+	return t.ledgerTime - min(t.ledgerTime, uint64(t.opts.Window))
 }
 
 // Has reports whether id is solid or an orphan, in memory or stored.
@@ -165,14 +173,22 @@ func (t *Tangle) Has(id message.ID) bool {
 	return t.isSolid(id) || t.orphans.has(id)
 }
 
-// InMemory reports whether id is one of the solid messages held here.
-func (t *Tangle) InMemory(id message.ID) bool {
-	_, ok := t.vertices[id]
+func (t *Tangle) inMemory(id message.ID) bool {
+	_, ok := t.vertices.bySeq[id]
 	return ok || id == t.opts.Genesis
 }
 
 func (t *Tangle) isSolid(id message.ID) bool {
-	return t.InMemory(id) || id.Timestamp() <= t.forgotten && t.opts.Stored(id)
+	return t.inMemory(id) || id.Timestamp() <= t.forgotten && t.opts.Stored(id)
+}
+
+// Kind tells what a message carries. It is false for one that is not in memory.
+func (t *Tangle) Kind(id message.ID) (message.Kind, bool) {
+	v, _ := t.vertices.find(id)
+	if v == nil {
+		return 0, false
+	}
+	return v.kind, true
 }
 
 // Attach adds a valid message that sender brought at now. The error is
@@ -183,8 +199,8 @@ func (t *Tangle) Attach(m *message.Message, sender string, now time.Time) (Delta
 	}
 	var d Delta
 	var wait []message.ID
-	for _, parent := range m.Parents {
-		if t.isSolid(parent) || parent.Timestamp() < t.Horizon() && !t.orphans.has(parent) {
+	for _, parent := range m.Edges() {
+		if t.isSolid(parent) || parent.Timestamp() < t.Horizon() && !t.orphans.has(parent) && !t.needs(m, parent) {
 			continue
 		}
 		wait = append(wait, parent)
@@ -200,12 +216,31 @@ func (t *Tangle) Attach(m *message.Message, sender string, now time.Time) (Delta
 	return d, nil
 }
 
+// needs tells whether an edge of m must be here however old it is: a ref of a
+// witness whose round is not decided. Whether that witness counts is read from
+// its refs' targets, and must not depend on who still has them.
+func (t *Tangle) needs(m *message.Message, edge message.ID) bool {
+	if m.Kind != message.KindWitness {
+		return false
+	}
+	w, err := m.Witness()
+	return err == nil && w.Round >= t.undecided && slices.ContainsFunc(w.Refs, func(r message.Ref) bool { return r.ID == edge })
+}
+
+// SetUndecided tells the lowest round that is not decided; it never goes back.
+func (t *Tangle) SetUndecided(round uint64) { t.undecided = max(t.undecided, round) }
+
 // Load adds a message that is known to be solid, as when the store is read at
 // the start, in an order in which parents come first. Whether it would be solid
 // by what is known here is not asked: a parent may be a root that the horizon
-// has passed since.
-func (t *Tangle) Load(m *message.Message, at time.Time) Solid {
-	return t.addVertex(&orphan{m: m}, at)
+// has passed since. isFinal tells whether an anchor included it.
+func (t *Tangle) Load(m *message.Message, at time.Time, isFinal bool) Solid {
+	s := t.addVertex(&orphan{m: m}, at)
+	if isFinal {
+		v, _ := t.vertices.find(m.ID())
+		v.flags |= final
+	}
+	return s
 }
 
 // settle makes o solid and then, breadth first, every orphan that waited only
@@ -222,35 +257,21 @@ func (t *Tangle) settle(o *orphan, now time.Time, d *Delta) {
 
 func (t *Tangle) addVertex(o *orphan, now time.Time) Solid {
 	m := o.m
-	v := &vertex{id: m.ID(), seq: t.nextSeq, parents: make([]*vertex, 0, len(m.Parents))}
-	t.nextSeq++
-	s := Solid{Message: m, Sender: o.sender, Delays: make([]time.Duration, len(m.Parents))}
-	for i, id := range m.Parents {
-		p := t.vertices[id]
-		switch {
-		case p == nil:
-			// Too old for memory, a root or the genesis: its age stands in for
-			// the time since it was approved. The first messages of a network
-			// are first approvers of the genesis.
-			if id != t.opts.Genesis || t.approved != id {
-				s.Delays[i] = max(0, now.Sub(id.Time()))
-			}
-			continue
-		case p.approved.IsZero():
-			p.approved = now
-			delete(t.tips, id)
-			s.Approves = append(s.Approves, id)
-			if id.Compare(t.approved) > 0 {
-				t.approved = id
-			}
-		default:
-			s.Delays[i] = max(0, now.Sub(p.approved))
-		}
-		v.parents = append(v.parents, p)
+	if t.start.IsZero() {
+		t.start = now
 	}
-	t.vertices[v.id] = v
-	t.tips[v.id] = v
-	t.order = append(t.order, v)
+	v, seq := t.vertices.add(m)
+	s := Solid{Message: m, Sender: o.sender, Delays: make([]time.Duration, 0, len(m.Parents))}
+	for _, id := range m.Edges() {
+		delay, first := t.approve(v, seq, id, now)
+		if first {
+			s.Approves = append(s.Approves, id)
+		}
+		if _, isParent := slices.BinarySearchFunc(m.Parents, id, message.ID.Compare); isParent {
+			s.Delays = append(s.Delays, delay)
+		}
+	}
+	t.tips[v.id] = struct{}{}
 	if v.id.Compare(t.newest) > 0 {
 		t.newest = v.id
 	}
@@ -258,33 +279,62 @@ func (t *Tangle) addVertex(o *orphan, now time.Time) Solid {
 	return s
 }
 
+// approve joins v to the message that one of its edges names. It returns how
+// long ago that stopped being a tip, and whether v is the first to approve it.
+func (t *Tangle) approve(v *vertex, seq uint64, id message.ID, now time.Time) (delay time.Duration, first bool) {
+	p, to := t.vertices.find(id)
+	if p == nil {
+		// Too old for memory, a root or the genesis: its age stands in for the
+		// time since it was approved. The first messages of a network are first
+		// approvers of the genesis.
+		if id == t.opts.Genesis {
+			if t.approved == id {
+				return 0, false
+			}
+		} else {
+			v.flags |= partial
+		}
+		return max(0, now.Sub(id.Time())), false
+	}
+	t.vertices.join(v, seq, to)
+	if p.flags&approved != 0 {
+		return max(0, now.Sub(t.start)-p.approvedAt), false
+	}
+	p.flags |= approved
+	p.approvedAt = now.Sub(t.start)
+	delete(t.tips, id)
+	if id.Compare(t.approved) > 0 {
+		t.approved = id
+	}
+	return 0, true
+}
+
 // forget drops the vertex that became solid first once there are too many.
 func (t *Tangle) forget() {
-	if len(t.order)-t.first <= t.opts.MaxVertices {
+	if t.vertices.len() <= t.opts.MaxVertices {
 		return
 	}
-	v := t.order[t.first]
-	t.order[t.first] = nil
-	t.first++
-	delete(t.vertices, v.id)
+	v := t.vertices.dropOldest()
 	delete(t.tips, v.id)
 	t.forgotten = max(t.forgotten, v.id.Timestamp())
-	// Its children still point at v; without this they would keep the whole
-	// past alive.
-	v.parents = nil
-	if t.first > t.opts.MaxVertices {
-		t.order = slices.Delete(t.order, 0, t.first)
-		t.first = 0
+	if v.flags&(reached|final) == reached && v.id.Timestamp() >= t.past.from {
+		t.past.far[v.id] = struct{}{}
 	}
 }
 
 // Tips returns at most n tips, the newest first.
 func (t *Tangle) Tips(n int) []message.ID {
-	ids := make([]message.ID, 0, len(t.tips))
+	newer := func(a, b message.ID) int { return b.Compare(a) }
+	// Of many only n are wanted: ids is sorted and cut each time it has grown
+	// to twice that.
+	var ids []message.ID
 	for id := range t.tips {
-		ids = append(ids, id)
+		if ids = append(ids, id); len(ids)-n >= max(n, 64) {
+			slices.SortFunc(ids, newer)
+			ids = ids[:n]
+		}
 	}
-	slices.SortFunc(ids, func(a, b message.ID) int { return b.Compare(a) })
+	slices.SortFunc(ids, newer)
 	return ids[:min(n, len(ids))]
 }
 
@@ -296,19 +346,12 @@ func (t *Tangle) IsOrphan(id message.ID) bool { return t.orphans.has(id) }
 // Whatever the peer lacks of the newest, it has some of the older ones.
 func (t *Tangle) Locator(n int) []message.ID {
 	ids := t.Tips(n / 2)
-	live := t.order[t.first:]
-	for back := 1; back <= len(live) && len(ids) < n; back *= 2 {
-		if id := live[len(live)-back].id; !slices.Contains(ids, id) {
+	for back := 1; back <= t.vertices.len() && len(ids) < n; back *= 2 {
+		if id := t.vertices.at(t.vertices.next - uint64(back)).id; !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	return ids
-}
-
-// IsTip reports whether id is solid and has no solid child.
-func (t *Tangle) IsTip(id message.ID) bool {
-	_, ok := t.tips[id]
-	return ok
 }
 
 // Newest is the newest solid message, the genesis at first. Since a child is
@@ -334,7 +377,7 @@ func (t *Tangle) Missing(peer string, n int, now time.Time, patience time.Durati
 func (t *Tangle) Expire(now time.Time) Delta {
 	var d Delta
 	d.Evicted = t.orphans.expire(now)
-	for _, root := range t.orphans.rootsBefore(t.Horizon()) {
+	for _, root := range t.orphans.rootsBefore(t.Horizon(), t.needs) {
 		for _, o := range t.orphans.release(root) {
 			t.settle(o, now, &d)
 		}
@@ -348,14 +391,16 @@ type Stats struct {
 	Tips        int
 	Orphans     int
 	OrphanBytes int
+	Waiting     int // reached by an anchor and not yet included
 }
 
 // Stats counts what is held now.
 func (t *Tangle) Stats() Stats {
 	return Stats{
-		Vertices:    len(t.vertices),
+		Vertices:    t.vertices.len(),
 		Tips:        len(t.tips),
 		Orphans:     len(t.orphans.byID),
 		OrphanBytes: t.orphans.bytes,
+		Waiting:     len(t.past.waiting),
 	}
 }

@@ -130,8 +130,8 @@ func (w model) compare(t *testing.T, tangle *Tangle, messages []*message.Message
 	var newestApproved message.ID
 	for _, m := range messages {
 		id := m.ID()
-		if !tangle.Has(id) || tangle.InMemory(id) != w.solid[id] {
-			t.Fatalf("%v: known %v, solid %v, want %v", id, tangle.Has(id), tangle.InMemory(id), w.solid[id])
+		if !tangle.Has(id) || tangle.inMemory(id) != w.solid[id] {
+			t.Fatalf("%v: known %v, solid %v, want %v", id, tangle.Has(id), tangle.inMemory(id), w.solid[id])
 		}
 		if got, ok := measure.Reached(id); ok != w.solid[id] || got != w.reached[id] {
 			t.Fatalf("%v: reached by %d tips, %v; want %d", id, got, ok, w.reached[id])
@@ -277,11 +277,69 @@ func TestDefaults(t *testing.T) {
 		got.MaxOrphanBytes != 64<<20 || got.MaxOrphanAge != 10*time.Minute {
 		t.Errorf("defaults are %+v", got)
 	}
-	if !tangle.Has(testGenesis) || !tangle.InMemory(testGenesis) {
+	if !tangle.Has(testGenesis) || !tangle.inMemory(testGenesis) {
 		t.Error("the genesis is not solid")
 	}
 	if tangle.Newest() != testGenesis || tangle.NewestApproved() != testGenesis {
 		t.Error("the newest is not the genesis")
+	}
+}
+
+// TestWithoutStore: a Tangle that was given no store includes what is in memory.
+func TestWithoutStore(t *testing.T) {
+	messages := chain(t, 20, 5)
+	tangle := New(Options{Genesis: testGenesis, MaxVertices: 10})
+	for _, m := range messages {
+		tangle.Load(m, epoch, false)
+	}
+	included, capped := tangle.Include(messages[19].ID(), 0, messages[19].Timestamp, 100)
+	if len(included) == 0 || capped || included[len(included)-1] != messages[19].ID() {
+		t.Errorf("%d included, capped %v", len(included), capped)
+	}
+	checkInvariants(t, tangle)
+}
+
+// TestLedgerTime: it begins where it is told, not before the genesis, and never
+// goes back.
+func TestLedgerTime(t *testing.T) {
+	start := testGenesis.Timestamp()
+	minute := uint64(time.Minute)
+	tangle := New(Options{Genesis: testGenesis, LedgerTime: start - 1, Window: time.Minute})
+	if got := tangle.LedgerTime(); got != start {
+		t.Errorf("ledger time %d before the genesis, %d", got, start)
+	}
+	tangle = New(Options{Genesis: testGenesis, LedgerTime: start + 2*minute, Window: time.Minute})
+	for _, step := range []struct{ set, want uint64 }{
+		{start, start + 2*minute},
+		{start + 3*minute, start + 3*minute},
+		{start + 3*minute - 1, start + 3*minute},
+	} {
+		tangle.SetLedgerTime(step.set)
+		if got := tangle.LedgerTime(); got != step.want || tangle.Horizon() != step.want-minute {
+			t.Errorf("ledger time %d, horizon %d, want %d and a minute less", got, tangle.Horizon(), step.want)
+		}
+	}
+	if got := New(Options{Genesis: message.NewID(5, [32]byte{}), Window: time.Minute}).Horizon(); got != 0 {
+		t.Errorf("horizon %d of a ledger time less than the window", got)
+	}
+}
+
+// TestLocator: the newest tips, and then places twice as far back each time.
+func TestLocator(t *testing.T) {
+	tangle := New(Options{Genesis: testGenesis, MaxVertices: 64})
+	messages := chain(t, 100, 1)
+	var want []message.ID
+	for _, m := range messages {
+		tangle.Load(m, epoch, false)
+	}
+	for back := 1; back <= 64; back *= 2 {
+		want = append(want, messages[100-back].ID())
+	}
+	if got := tangle.Locator(100); !slices.Equal(got, want) {
+		t.Errorf("locator %v, want %v", got, want)
+	}
+	if got := tangle.Locator(4); !slices.Equal(got, want[:4]) {
+		t.Errorf("locator %v, want %v", got, want[:4])
 	}
 }
 

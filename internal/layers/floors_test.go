@@ -49,7 +49,8 @@ var tangledRules = rules{
 			"api/proto/tangled/v1", "gossip", "message", "node", "storage",
 		},
 		"node": {
-			"genesis", "gossip", "message", "pow", "storage", "tangle", "tipselect",
+			"consensus", "genesis", "gossip", "ledger", "merkle", "message", "pow", "proof", "seat", "storage",
+			"tangle", "tipselect",
 		},
 	},
 	// No node that serves a city speaks over a transport made for one process.

@@ -1,0 +1,90 @@
+package storage
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+)
+
+// openPebble is pebble.Open that ends. With a log to make a table of and a disk
+// that does not take it, Pebble would try for ever; we leave it where it is, in
+// possession of the lock, and give up. It also panics when it cannot sync the
+// directory.
+func (s *Store) openPebble(opts Options) (*pebble.DB, error) {
+	cache := pebble.NewCache(opts.CacheBytes)
+	defer cache.Unref() // the database holds its own reference
+	var opened atomic.Bool
+	po := s.pebbleOptions(opts, cache)
+	po.EventListener = &pebble.EventListener{BackgroundError: func(err error) {
+		s.fail(err)
+		if !opened.Load() {
+			runtime.Goexit() // openPebble has given up
+		}
+	}}
+	type result struct {
+		db  *pebble.DB
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("pebble: %v", p)
+			}
+			done <- r
+		}()
+		r.db, r.err = pebble.Open(s.dir, po)
+	}()
+	select {
+	case r := <-done:
+		opened.Store(r.err == nil)
+		return r.db, r.err
+	case <-s.broken:
+		return nil, s.Err()
+	}
+}
+
+func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options {
+	po := &pebble.Options{
+		FS:                 opts.FS,
+		Lock:               s.lock,
+		Cache:              cache,
+		FormatMajorVersion: pebble.FormatNewest,
+		MemTableSize:       32 << 20,
+		// A burst of ingest outruns compaction; reads stay quick enough while
+		// it catches up, so do not stall writers early.
+		MemTableStopWritesThreshold: 4,
+		L0StopWritesThreshold:       24,
+		Logger:                      pebbleLogger{s: s, log: opts.Logger},
+	}
+	for i := range po.Levels {
+		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return po
+}
+
+// pebbleLogger keeps Pebble from ending the process: by its own account it
+// calls Fatalf when it cannot write, and then goes on if that returns.
+type pebbleLogger struct {
+	s   *Store
+	log *slog.Logger
+}
+
+func (l pebbleLogger) Infof(format string, args ...any) {
+	l.log.Debug("pebble", "text", fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.log.Error("pebble", "text", fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	l.s.fail(err)
+	l.log.Error("pebble", "text", err.Error())
+}
