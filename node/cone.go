@@ -18,19 +18,30 @@ import (
 // time instead.
 const coneLimit = 20_000
 
+// errOverBudget tells a peer that it asked too much.
+var errOverBudget = errors.New("node: this peer asked for too much: later")
+
 // serveFetch answers a peer's request for messages and their ancestors down to
 // what it has, the oldest first.
-func (n *Node) serveFetch(ctx context.Context, _ peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error) {
-	ids, whole, err := n.cone(ctx, req.Want, req.Have, req.After)
+func (n *Node) serveFetch(ctx context.Context, from peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error) {
+	if !n.fetches.mayAsk(from, n.opts.Now()) {
+		n.metrics.overBudget.Inc()
+		return gossip.FetchReply{}, errOverBudget
+	}
+	ids, reads, whole, err := n.cone(ctx, req.Want, req.Have, req.After)
+	defer func() { n.fetches.pay(from, n.opts.Now(), reads) }()
 	if err != nil {
 		return gossip.FetchReply{}, err
 	}
 	if !whole {
-		return n.historySince(ctx, req)
+		reply, err := n.historySince(ctx, req)
+		reads += len(reply.Messages)
+		return reply, err
 	}
 	var p page
 	for _, id := range ids {
 		r, err := n.store.Get(id)
+		reads++
 		if errors.Is(err, storage.ErrNotFound) {
 			continue // pruned between the walk and now
 		}
@@ -80,13 +91,14 @@ func (p *page) add(m *message.Message) bool {
 }
 
 // cone returns the IDs of the stored messages in the past cones of want, want
-// included, that are not in those of have and come after an ID; ascending. whole
-// is false when it gave up at coneLimit.
+// included, that are not in those of have and come after an ID; ascending. reads
+// is how many messages it looked at, and whole is false when it gave up at
+// coneLimit.
 //
 // Both sets are walked together from the newest down. Parents are older than
 // their children, so a message is reached only after everything above it, and
 // what is known of it by then is final.
-func (n *Node) cone(ctx context.Context, want, have []message.ID, after message.ID) (ids []message.ID, whole bool, err error) {
+func (n *Node) cone(ctx context.Context, want, have []message.ID, after message.ID) (ids []message.ID, reads int, whole bool, err error) {
 	w := walk{wanted: make(map[message.ID]bool)}
 	for _, id := range want {
 		w.reach(id, true)
@@ -94,12 +106,12 @@ func (n *Node) cone(ctx context.Context, want, have []message.ID, after message.
 	for _, id := range have {
 		w.reach(id, false)
 	}
-	for looked := 0; w.open > 0; looked++ {
-		if looked == coneLimit {
-			return nil, false, nil
+	for ; w.open > 0; reads++ {
+		if reads == coneLimit {
+			return nil, reads, false, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, false, err
+			return nil, reads, false, err
 		}
 		id, wanted := w.next()
 		if id.Compare(after) <= 0 {
@@ -110,17 +122,17 @@ func (n *Node) cone(ctx context.Context, want, have []message.ID, after message.
 			continue
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, reads, false, err
 		}
 		if wanted {
 			ids = append(ids, id)
 		}
-		for _, parent := range r.Message.Parents {
-			w.reach(parent, wanted)
+		for _, edge := range r.Message.Edges() {
+			w.reach(edge, wanted)
 		}
 	}
 	slices.Reverse(ids)
-	return ids, true, nil
+	return ids, reads, true, nil
 }
 
 // walk is the frontier between what was looked at and what is older.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tangled/message"
@@ -38,6 +39,8 @@ const (
 	Ahead
 	// Stale: older than the window; it can become part of the DAG no more.
 	Stale
+	// Surplus: a third witness of one seat for a round, which nothing refers to.
+	Surplus
 )
 
 func (s State) String() string {
@@ -54,6 +57,8 @@ func (s State) String() string {
 		return "ahead"
 	case Stale:
 		return "stale"
+	case Surplus:
+		return "surplus"
 	}
 	return fmt.Sprintf("state(%d)", uint8(s))
 }
@@ -69,11 +74,17 @@ type Receipt struct {
 type batch struct {
 	messages []*message.Message // nil where refused or known already
 	receipts []Receipt          // State is zero where refused
-	sender   string             // the peer that brought it; "" for our own clients
+	sender   string             // the peer that brought it, "" for our own clients, or self
 	fetched  bool               // asked for by us, so never stale
 	invalid  error              // why the first of those was refused that were
 	done     chan struct{}
 }
+
+// self is the sender of what this node made itself.
+const self = "self"
+
+// fromPeer tells whether a sender is a peer.
+func fromPeer(sender string) bool { return sender != "" && sender != self }
 
 func newBatch(n int, sender string) *batch {
 	return &batch{
@@ -261,24 +272,37 @@ func (n *Node) submitMany(ctx context.Context, raws [][]byte, sender string, fet
 // durable here. The error is a *message.InvalidError for a reading that can
 // never be taken, or ErrDiskLow, ErrClosed, ctx's.
 func (n *Node) Issue(ctx context.Context, d message.Data) (message.ID, error) {
+	if strings.HasPrefix(d.Topic, reservedTopics) {
+		return message.ID{}, n.refuse(&message.InvalidError{
+			Reason: message.ReasonTopic, Err: fmt.Errorf("topics under %s are the seats' own", reservedTopics),
+		})
+	}
+	return n.issueData(ctx, d)
+}
+
+func (n *Node) issueData(ctx context.Context, d message.Data) (message.ID, error) {
 	if err := d.Validate(); err != nil {
 		return message.ID{}, n.refuse(err)
 	}
+	return n.issuePayload(ctx, message.KindData, d.Append(nil))
+}
+
+func (n *Node) issuePayload(ctx context.Context, kind message.Kind, payload []byte) (message.ID, error) {
+	draft := message.Draft{Network: n.rules.Network, Kind: kind, Payload: payload}
+	draft.Parents, draft.Timestamp = n.selectParents(n.opts.Now())
+	return n.issue(ctx, &draft)
+}
+
+// issue makes the message of a draft and waits until it is durable.
+func (n *Node) issue(ctx context.Context, draft *message.Draft) (message.ID, error) {
 	if err := n.ready(); err != nil {
 		return message.ID{}, err
 	}
-	draft := message.Draft{Network: n.rules.Network, Kind: message.KindData, Payload: d.Append(nil)}
-	draft.Parents, draft.Timestamp = n.selectParents(time.Now())
-	m, err := draft.Sign(n.opts.Key)
+	m, err := n.seal(ctx, draft)
 	if err != nil {
-		return message.ID{}, n.refuse(err)
+		return message.ID{}, err
 	}
-	nonce, err := n.miner.Mine(ctx, m.ID().Hash(), n.rules.Bits(m.Kind))
-	if err != nil {
-		return message.ID{}, fmt.Errorf("work for a message: %w", err)
-	}
-	m.SetNonce(nonce)
-	b := newBatch(1, "")
+	b := newBatch(1, self)
 	b.messages[0], b.receipts[0].ID = m, m.ID()
 	if err := n.send(ctx, n.intake, b); err != nil {
 		return message.ID{}, err
@@ -287,6 +311,20 @@ func (n *Node) Issue(ctx context.Context, d message.Data) (message.ID, error) {
 		return message.ID{}, fmt.Errorf("issue message %v: it is %v", m.ID(), state)
 	}
 	return m.ID(), nil
+}
+
+// seal signs a draft with the node's key and does its work.
+func (n *Node) seal(ctx context.Context, draft *message.Draft) (*message.Message, error) {
+	m, err := draft.Sign(n.opts.Key)
+	if err != nil {
+		return nil, n.refuse(err)
+	}
+	nonce, err := n.miner.Mine(ctx, m.ID().Hash(), n.rules.Bits(m.Kind))
+	if err != nil {
+		return nil, fmt.Errorf("work for a message: %w", err)
+	}
+	m.SetNonce(nonce)
+	return m, nil
 }
 
 // Prepared is what a client needs to make and sign a message itself.
@@ -302,17 +340,21 @@ type Prepared struct {
 
 // Prepare selects parents for a message that is signed elsewhere.
 func (n *Node) Prepare() Prepared {
-	parents, timestamp := n.selectParents(time.Now())
+	parents, timestamp := n.selectParents(n.opts.Now())
 	return Prepared{n.rules.Network, parents, timestamp, n.rules.DataBits}
 }
 
-// selectParents picks what to approve, ascending, and a timestamp that is
-// after every parent's and after the one given before: two equal readings in one
-// nanosecond would otherwise be one message.
+// selectParents picks what to approve, ascending, and a timestamp.
 func (n *Node) selectParents(now time.Time) ([]message.ID, uint64) {
 	parents := n.tips.pick(now)
 	slices.SortFunc(parents, message.ID.Compare)
-	least := max(uint64(now.UnixNano()), parents[len(parents)-1].Timestamp()+1)
+	return parents, n.stamp(now, parents[len(parents)-1].Timestamp())
+}
+
+// stamp is a timestamp that is after another and after the one given before:
+// two equal readings in one nanosecond would otherwise be one message.
+func (n *Node) stamp(now time.Time, after uint64) uint64 {
+	least := max(uint64(now.UnixNano()), after+1)
 	for {
 		// A clock that was set back by more than we may run ahead starts again
 		// where it is.
@@ -322,7 +364,7 @@ func (n *Node) selectParents(now time.Time) ([]message.ID, uint64) {
 			stamp = last + 1
 		}
 		if n.lastStamp.CompareAndSwap(last, stamp) {
-			return parents, stamp
+			return stamp
 		}
 	}
 }

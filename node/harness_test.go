@@ -33,7 +33,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	return &world{t: t, net: memnet.New(), genesis: &genesis.Genesis{
-		Name: "test", Start: time.Now(), Window: 10 * time.Minute, DataBits: 4,
+		Name: "test", Start: time.Now(), Window: 10 * time.Minute, DataBits: 4, MaxIncluded: genesis.DefaultMaxIncluded,
 	}}
 }
 
@@ -179,4 +179,9 @@ func info(t *testing.T, n *Node) Info {
 		t.Fatalf("Info: %v", err)
 	}
 	return i
+}
+
+// fetchFor asks for one message.
+func fetchFor(id message.ID) gossip.FetchRequest {
+	return gossip.FetchRequest{Want: []message.ID{id}}
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"time"
 
 	"tangled/message"
@@ -49,7 +50,7 @@ func (h *hold) has(id message.ID) bool {
 	return ok
 }
 
-// due takes out what may now be attached.
+// due takes out what may now be attached, ascending by ID: parents first.
 func (h *hold) due(now time.Time) []heldMessage {
 	var due []heldMessage
 	for id, held := range h.held {
@@ -62,5 +63,6 @@ func (h *hold) due(now time.Time) []heldMessage {
 			delete(h.bySender, held.sender)
 		}
 	}
+	slices.SortFunc(due, func(a, b heldMessage) int { return a.m.ID().Compare(b.m.ID()) })
 	return due
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
 
+	"tangled/consensus"
 	"tangled/gossip"
 	"tangled/message"
 	"tangled/storage"
@@ -35,6 +36,23 @@ type Info struct {
 	Newest     message.ID
 	Peers      int   // connected
 	Unhealthy  error // nil, or why the node takes no data
+
+	Anchor     uint64   // index of the last anchor applied
+	Commitment [32]byte // C_j of that
+	Waiting    int      // messages that are not final and no witnesses
+	Round      uint64   // highest round with witnesses of a quorum
+	Seats      []SeatInfo
+	Seat       int  // that this node holds; -1 for none
+	Silent     bool // the seat does not write: see the log
+	Alarm      *Alarm
+}
+
+// SeatInfo is a seat of the committee as this node sees it.
+type SeatInfo struct {
+	Key    message.Issuer
+	Weight uint64
+	Round  uint64 // of its newest witness among the undecided rounds
+	Seen   bool   // it wrote a witness for one of the newest rounds
 }
 
 // Info describes the node now. The error is ErrClosed or ctx's.
@@ -52,6 +70,8 @@ func (n *Node) Info(ctx context.Context) (Info, error) {
 		DataBits:  n.rules.DataBits,
 		Messages:  n.store.Count(),
 		Unhealthy: n.Health(),
+		Seat:      -1,
+		Alarm:     n.alarm.Load(),
 	}
 	for _, p := range n.gossip.Peers() {
 		if p.Connected {
@@ -63,8 +83,29 @@ func (n *Node) Info(ctx context.Context) (Info, error) {
 		info.Vertices, info.Tips, info.Orphans = s.Vertices, s.Tips, s.Orphans
 		info.Held = len(l.hold.held)
 		info.LedgerTime, info.Newest = l.tangle.LedgerTime(), l.tangle.Newest()
+		l.describeFinality(&info)
 	})
 	return info, err
+}
+
+// seatRounds is how many rounds a seat may be behind and still be seen.
+const seatRounds = 3
+
+func (l *loop) describeFinality(info *Info) {
+	f := l.finality
+	info.Anchor, info.Commitment, info.Waiting = f.index, f.last, len(l.open)
+	if f.graph == nil {
+		return
+	}
+	info.Round = f.graph.QuorumRound()
+	for i := range f.committee.Size() {
+		s := SeatInfo{Key: f.committee.Seat(i).Key, Weight: f.committee.Seat(i).Weight, Round: f.graph.Highest(i)}
+		s.Seen = s.Round > 0 && s.Round+seatRounds > info.Round
+		info.Seats = append(info.Seats, s)
+	}
+	if w := l.writer; w != nil {
+		info.Seat, info.Silent = w.number, w.pace == nil || w.alarmed || w.twin || info.Alarm != nil
+	}
 }
 
 // Metadata is what the node knows about a message beside its content.
@@ -82,6 +123,17 @@ type Metadata struct {
 	// eligible tips than were looked at.
 	Tips, Reached int
 	Exact         bool
+	// Weight is that of the seats with a witness in memory that stands on the
+	// message, of Total; zero for what is not Measured.
+	Weight, Total uint64
+	// Final is where the message became final; nil while it is not, and when
+	// an alarm puts that in doubt.
+	Final *storage.Final
+	// Stale is true for a message that no anchor includes any more.
+	Stale bool
+	// ReplacedBy is the message that carries the same reading since this one went
+	// stale; zero for none.
+	ReplacedBy message.ID
 }
 
 // Confidence is Reached/Tips: the share of eligible tips that stand on the
@@ -103,14 +155,19 @@ func (n *Node) Metadata(ctx context.Context, id message.ID) (Metadata, error) {
 	}
 	if err == nil {
 		md.Solid, md.Seen = true, r.Seen
+		if err := n.settled(&md); err != nil {
+			return Metadata{}, err
+		}
 	}
 	known := md.Solid
 	err = n.ask(ctx, func(l *loop) {
-		known = known || l.tangle.Has(id)
+		known = known || l.tangle.Has(id) || l.hold.has(id)
 		if !md.Solid {
 			return
 		}
-		c, exact := l.measure(time.Now())
+		md.Stale = md.Final == nil && id.Timestamp() < l.tangle.Horizon()
+		l.weigh(&md)
+		c, exact := l.measure(n.opts.Now())
 		if reached, ok := c.Reached(id); ok {
 			md.Measured, md.Reached, md.Tips, md.Exact = true, reached, c.Tips(), exact
 		}
@@ -119,6 +176,38 @@ func (n *Node) Metadata(ctx context.Context, id message.ID) (Metadata, error) {
 		err = ErrNotFound
 	}
 	return md, err
+}
+
+// settled adds what the store knows of a message's finality.
+func (n *Node) settled(md *Metadata) error {
+	final, ok, err := n.store.Final(md.ID)
+	if err != nil {
+		return err
+	}
+	if ok && n.isFinal(final) {
+		md.Final = &final
+	}
+	md.ReplacedBy, _, err = n.store.Replaced(md.ID)
+	return err
+}
+
+// weigh adds the weight of the seats that stand on a message.
+func (l *loop) weigh(md *Metadata) {
+	f := l.finality
+	if f.graph == nil {
+		return
+	}
+	md.Total = f.committee.Total()
+	if md.Final != nil {
+		return
+	}
+	now := l.n.opts.Now()
+	if l.approval == nil || now.Sub(l.approvalAt) >= confidenceAge {
+		l.approval, l.approvalAt = l.tangle.Approval(f.newest()), now
+	}
+	if seats, ok := l.approval.Of(md.ID); ok {
+		md.Weight = f.committee.Weight(consensus.Seats(seats))
+	}
 }
 
 // Get reads a stored message. The error is ErrNotFound or the store's.

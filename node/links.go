@@ -132,7 +132,7 @@ func (n *Node) runLink(ctx context.Context, id peer.ID) {
 func (n *Node) missing(ctx context.Context, id peer.ID) (want []message.ID) {
 	patience := max(leastPatience, n.tips.delay())
 	_ = n.ask(ctx, func(l *loop) { // on error there is nothing to want
-		want = l.tangle.Missing(id.String(), gossip.MaxFetchIDs, time.Now(), patience)
+		want = l.tangle.Missing(id.String(), gossip.MaxFetchIDs, n.opts.Now(), patience)
 	})
 	return want
 }
@@ -148,7 +148,7 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 		return
 	}
 	reqCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	theirs, err := n.gossip.ExchangeTips(reqCtx, id, tips)
+	theirs, err := n.askTips(reqCtx, id, tips)
 	cancel()
 	if err != nil {
 		n.opts.Logger.Debug("tips not exchanged", "peer", id, "error", err)
@@ -164,7 +164,7 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 
 // unknown returns those of ids that could be attached and are not here.
 func (n *Node) unknown(ctx context.Context, ids []message.ID) (want []message.ID) {
-	latest := uint64(time.Now().Add(maxAhead).UnixNano())
+	latest := uint64(n.opts.Now().Add(maxAhead).UnixNano())
 	_ = n.ask(ctx, func(l *loop) { // on error there is nothing to want
 		for _, id := range ids {
 			if id.Timestamp() <= latest && !l.tangle.Has(id) && id.Timestamp() >= l.tangle.Horizon() && !l.hold.has(id) {
@@ -184,7 +184,7 @@ func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID) {
 	}
 	for {
 		reqCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
-		reply, err := n.gossip.Fetch(reqCtx, id, req)
+		reply, err := n.askFetch(reqCtx, id, req)
 		cancel()
 		if err != nil {
 			n.opts.Logger.Debug("messages not fetched", "peer", id, "error", err)
@@ -211,6 +211,13 @@ func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID) {
 
 // judgeFrame takes in a frame that a neighbour gossiped.
 func (n *Node) judgeFrame(ctx context.Context, from peer.ID, raws [][]byte) gossip.Verdict {
+	select {
+	case <-n.links.ready: // gossip may bring frames before Open has returned
+	case <-ctx.Done():
+		return gossip.Ignore
+	case <-n.done:
+		return gossip.Ignore
+	}
 	receipts, invalid, err := n.submitMany(ctx, raws, from.String(), false)
 	if invalid != nil {
 		n.opts.Logger.Info("invalid message in a frame", "peer", from, "error", invalid)

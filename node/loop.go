@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -15,12 +16,19 @@ const (
 	// that the fsync is cheap a message, few enough that the first does not
 	// wait long for the last.
 	groupSize = 512
+	// maxVertices is how many messages of the DAG are in memory.
+	maxVertices = 1 << 18
 	// intakeQueue is how many batches wait for the loop; then callers wait.
 	intakeQueue = 1024
 	// tickEvery paces the release of held messages, houseEvery expiry, the look at
 	// the disk's free room and the gauges.
 	tickEvery  = 100 * time.Millisecond
 	houseEvery = time.Second
+	// sweepEvery paces what looks through all that is open.
+	sweepEvery = 10 * time.Second
+	// paceEvery is how often a seat looks whether a witness is due, where no
+	// message makes it look.
+	paceEvery = 20 * time.Millisecond
 	// confidenceAge is how old a measure of confidence may be.
 	confidenceAge = time.Second
 )
@@ -31,12 +39,23 @@ type loop struct {
 	tangle *tangle.Tangle
 	hold   hold
 
+	finality *finality
+	tally    *tally                  // nil without seats
+	writer   *writer                 // nil for a node without a seat
+	open     map[message.ID]struct{} // solid, not final, not stale, and no witness; at most maxVertices
+	waiters  waiters
+	chores   []chore
+	stale    reissuing
+
 	told map[peer.ID]int // how many of the older tips each peer was told in this turn
 
 	confidence   *tangle.Confidence
 	confidenceAt time.Time
 	exact        bool
+	approval     *tangle.Approval
+	approvalAt   time.Time
 	houseAt      time.Time
+	sweptAt      time.Time
 }
 
 // run is the one goroutine that changes the graph, until Close or a failed
@@ -49,6 +68,8 @@ func (l *loop) run() {
 	}()
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
+	pace := time.NewTicker(paceEvery)
+	defer pace.Stop()
 	for {
 		var err error
 		select {
@@ -56,8 +77,9 @@ func (l *loop) run() {
 			err = l.process(l.collect(b))
 		case f := <-n.asks:
 			f(l)
-		case now := <-tick.C:
-			err = l.tick(now)
+		case <-tick.C:
+			err = l.tick(n.opts.Now())
+		case <-pace.C:
 		case <-n.ctx.Done():
 			return
 		}
@@ -68,6 +90,8 @@ func (l *loop) run() {
 			n.cancel()
 			return
 		}
+		l.keepPace(n.opts.Now())
+		l.sendChores()
 	}
 }
 
@@ -89,7 +113,7 @@ func (l *loop) collect(first *batch) []*batch {
 // process takes a group of batches through attach, commit, tips and announce,
 // and answers them.
 func (l *loop) process(group []*batch) error {
-	now := time.Now()
+	now := l.n.opts.Now()
 	var solid []tangle.Solid
 	for _, b := range group {
 		for i, m := range b.messages {
@@ -112,6 +136,9 @@ func (l *loop) process(group []*batch) error {
 
 // attach decides on one valid message.
 func (l *loop) attach(m *message.Message, b *batch, now time.Time) (State, []tangle.Solid) {
+	if fromPeer(b.sender) && !b.fetched {
+		l.hearClock(m, now)
+	}
 	switch ahead := m.ID().Time().Sub(now); {
 	case ahead > maxAhead:
 		return Ahead, nil
@@ -126,6 +153,11 @@ func (l *loop) attach(m *message.Message, b *batch, now time.Time) (State, []tan
 		return Orphan, nil // it still waits, in memory only
 	case !b.fetched && m.Timestamp < l.tangle.Horizon() && !l.tangle.Has(m.ID()):
 		return Stale, nil
+	case !b.fetched && l.standsOnStale(m):
+		return Stale, nil
+	}
+	if !b.fetched && l.surplus(m) {
+		return Surplus, nil
 	}
 	d, err := l.tangle.Attach(m, b.sender, now)
 	if err != nil {
@@ -138,6 +170,28 @@ func (l *loop) attach(m *message.Message, b *batch, now time.Time) (State, []tan
 	return Durable, d.Solid
 }
 
+// standsOnStale tells whether m is a witness with a ref that is older than every
+// node has to keep: retention is at least twice the window.
+func (l *loop) standsOnStale(m *message.Message) bool {
+	if m.Kind != message.KindWitness {
+		return false
+	}
+	least := l.tangle.Horizon() - min(l.tangle.Horizon(), uint64(l.n.opts.Genesis.Window))
+	w, err := m.Witness()
+	return err == nil && slices.ContainsFunc(w.Refs, func(r message.Ref) bool { return r.ID.Timestamp() < least })
+}
+
+// surplus tells whether m is one more witness of a seat that wrote two for its
+// round already. Two prove that; further ones are taken only where something
+// refers to them.
+func (l *loop) surplus(m *message.Message) bool {
+	if m.Kind != message.KindWitness || l.finality.graph == nil || l.tangle.Has(m.ID()) {
+		return false
+	}
+	w, err := m.Witness()
+	return err == nil && l.finality.graph.Copies(int(w.Seat), w.Round) >= 2
+}
+
 // commit makes what became solid durable and then, and only then, known.
 func (l *loop) commit(solid []tangle.Solid, now time.Time) error {
 	if len(solid) == 0 {
@@ -145,21 +199,33 @@ func (l *loop) commit(solid []tangle.Solid, now time.Time) error {
 	}
 	records := make([]storage.Record, len(solid))
 	for i, s := range solid {
-		records[i] = storage.Record{Message: s.Message, Seen: uint64(now.UnixNano())}
+		records[i] = storage.Record{
+			Message: s.Message, Seen: uint64(now.UnixNano()),
+			Own:     s.Message.Issuer == l.n.issuer && s.Message.Kind != message.KindWitness,
+			Witness: ownWitness(s),
+		}
 	}
 	if err := l.n.store.Commit(records); err != nil {
 		return err
 	}
-	durable := time.Now()
+	durable := l.n.opts.Now()
 	l.offer(solid, now)
 	for _, s := range solid {
 		l.n.recent.add(s.Message.ID())
 		// A peer's frame of orphans was not forwarded: what is in it goes on now.
-		if s.Sender == "" || s.Waited {
-			l.n.gossip.Announce(s.Message.Bytes())
+		if !fromPeer(s.Sender) || s.Waited {
+			l.n.announce(s.Message.Bytes())
+			if s.Message.Kind == message.KindWitness {
+				l.n.flush()
+			}
 		}
 	}
 	l.n.tail.publish(records, durable)
+	for _, s := range solid {
+		if err := l.observe(s, durable); err != nil {
+			return err
+		}
+	}
 	l.n.metrics.attached.Add(float64(len(solid)))
 	l.n.metrics.commitSeconds.Observe(durable.Sub(now).Seconds())
 	l.refreshSpares()
@@ -208,6 +274,11 @@ func (l *loop) keepHouse(now time.Time) []tangle.Solid {
 	l.n.metrics.evicted.Add(float64(len(d.Evicted)))
 	l.n.tips.expire(now)
 	l.n.checkDisk()
+	l.findStale()
+	if now.Sub(l.sweptAt) >= sweepEvery {
+		l.sweptAt = now
+		l.dropStale()
+	}
 	l.n.metrics.observe(l.tangle.Stats(), l.n.tips.stats(now))
 	return d.Solid
 }

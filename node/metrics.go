@@ -13,6 +13,11 @@ type metrics struct {
 	attached      prometheus.Counter
 	evicted       prometheus.Counter
 	fetched       prometheus.Counter
+	overBudget    prometheus.Counter
+	anchors       prometheus.Counter
+	final         prometheus.Counter
+	equivocations prometheus.Counter
+	reissued      prometheus.Counter
 	commitSeconds prometheus.Histogram
 	vertices      prometheus.Gauge
 	tips          prometheus.Gauge
@@ -37,9 +42,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "tangled_node_messages_total",
 			Help: "Valid messages that came through the door, by what became of them.",
 		}, []string{"state"}),
-		attached: counter("tangled_node_attached_total", "Messages that became solid and durable."),
-		evicted:  counter("tangled_node_orphans_evicted_total", "Orphans dropped because there were too many or they waited too long."),
-		fetched:  counter("tangled_node_fetched_total", "Messages that peers sent on request."),
+		attached:      counter("tangled_node_attached_total", "Messages that became solid and durable."),
+		evicted:       counter("tangled_node_orphans_evicted_total", "Orphans dropped because there were too many or they waited too long."),
+		fetched:       counter("tangled_node_fetched_total", "Messages that peers sent on request."),
+		overBudget:    counter("tangled_node_fetches_refused_total", "Requests for messages not answered because their peer asked too much."),
+		anchors:       counter("tangled_node_anchors_total", "Anchors applied."),
+		final:         counter("tangled_node_final_total", "Messages that became final."),
+		equivocations: counter("tangled_node_equivocations_total", "Times that a seat was seen to write two witnesses for one round."),
+		reissued:      counter("tangled_node_reissued_total", "Own messages issued again because no anchor included them in time."),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tangled_node_commit_seconds",
 			Help:    "Time from attaching a group of messages to its being durable.",
@@ -52,7 +62,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		pool:        gauge("tangled_node_tip_pool", "Tips that may be selected."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.commitSeconds,
+		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.overBudget, m.anchors, m.final, m.equivocations, m.reissued, m.commitSeconds,
 			m.vertices, m.tips, m.orphans, m.orphanBytes, m.pool)
 	}
 	return m

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,15 +29,23 @@ type Node struct {
 	miner    *pow.Miner
 	store    *storage.Store
 	gossip   *gossip.Gossip
+	announce func(raw []byte) // to the neighbours, soon
+	flush    func()           // at once
+	askTips  func(ctx context.Context, of peer.ID, ours []message.ID) ([]message.ID, error)
+	askFetch func(ctx context.Context, of peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error)
 	tips     *tipPool
 	recent   recentIDs
 	tail     hub
 	links    links
+	fetches  budgets
 	metrics  *metrics
 	started  time.Time
 
 	lastStamp atomic.Uint64 // of the newest message issued here
 	diskLow   atomic.Bool
+	alarm     atomic.Pointer[Alarm]
+	anchored  bell
+	reissue   chan message.ID
 
 	// For the verifiers and the loop.
 	verify chan *batch
@@ -64,12 +74,25 @@ func Open(ctx context.Context, opts Options) (*Node, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+	n := newNode(ctx, opts)
+	if err := n.open(ctx); err != nil {
+		n.cancel()
+		return nil, err
+	}
+	return n, nil
+}
+
+// newNode makes a node of valid options that has neither store nor neighbours
+// yet.
+func newNode(ctx context.Context, opts Options) *Node {
 	n := &Node{
 		opts: opts,
 		rules: message.Rules{
-			Network:  opts.Genesis.Network(),
-			Genesis:  opts.Genesis.ID(),
-			DataBits: opts.Genesis.DataBits,
+			Network:      opts.Genesis.Network(),
+			Genesis:      opts.Genesis.ID(),
+			DataBits:     opts.Genesis.DataBits,
+			TransferBits: opts.Genesis.TransferBits,
+			WitnessBits:  opts.Genesis.WitnessBits,
 		},
 		issuer:   message.Issuer(opts.Key[32:]),
 		verifier: message.NewVerifier(),
@@ -78,20 +101,20 @@ func Open(ctx context.Context, opts Options) (*Node, error) {
 		verify:   make(chan *batch, verifyQueue),
 		intake:   make(chan *batch, intakeQueue),
 		asks:     make(chan func(*loop)),
+		reissue:  make(chan message.ID, reissueQueue),
 		done:     make(chan struct{}),
-		started:  time.Now(),
+		started:  opts.Now(),
 		links: links{
 			ready:    make(chan struct{}),
 			cancel:   make(map[peer.ID]context.CancelFunc),
 			complete: make(map[peer.ID]uint64),
 		},
 	}
-	n.ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	if err := n.open(ctx); err != nil {
-		n.cancel()
-		return nil, err
+	for _, seat := range opts.Genesis.Committee {
+		n.rules.Seats = append(n.rules.Seats, seat.Key)
 	}
-	return n, nil
+	n.ctx, n.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return n
 }
 
 func (n *Node) open(ctx context.Context) (err error) {
@@ -129,9 +152,18 @@ func (n *Node) open(ctx context.Context) (err error) {
 		n.workers.Wait()
 		return errors.Join(err, n.store.Close())
 	}
+	n.announce, n.flush = n.gossip.Announce, n.gossip.Flush
+	n.askTips, n.askFetch = n.gossip.ExchangeTips, n.gossip.Fetch
+	// Not before: what it issues is announced.
+	n.workers.Add(1)
+	go n.runReissuer()
 	close(n.links.ready)
 	for _, m := range unapproved {
-		n.gossip.Announce(m.Bytes())
+		n.announce(m.Bytes())
+	}
+	var seatErr error
+	if err := n.ask(ctx, func(l *loop) { seatErr = l.takeSeat() }); err != nil || seatErr != nil {
+		return errors.Join(err, seatErr, n.Close())
 	}
 	return nil
 }
@@ -215,46 +247,117 @@ func (u *unapproved) see(m *message.Message) {
 		u.own[m.ID()] = m
 		return
 	}
-	for _, parent := range m.Parents {
-		delete(u.own, parent)
+	for _, edge := range m.Edges() {
+		delete(u.own, edge)
 	}
 }
 
-// rebuild makes the loop's state from the newest part of the store.
+// rebuild makes the loop's state from the store: the accounts and commitments of
+// the last anchor, the newest part of the DAG, and the witnesses of the rounds
+// that are not decided. It returns our own messages to announce again.
 func (l *loop) rebuild(ctx context.Context) ([]*message.Message, error) {
 	n := l.n
-	newest, ok, err := n.store.Newest()
-	if err != nil {
+	var err error
+	if l.finality, err = newFinality(n.opts.Genesis, n.store); err != nil {
 		return nil, err
 	}
-	from := n.rules.Genesis.Timestamp()
-	if ok {
-		span := uint64(tangle.SettleTime + n.opts.Genesis.Window)
-		from = max(from, newest.Timestamp()-min(newest.Timestamp(), span))
+	l.open, l.waiters = make(map[message.ID]struct{}), make(waiters)
+	from, ledgerTime, err := n.liveFrom(l.finality)
+	if err != nil {
+		return nil, err
 	}
 	l.tangle = tangle.New(tangle.Options{
 		Genesis:     n.rules.Genesis,
 		Window:      n.opts.Genesis.Window,
+		LedgerTime:  ledgerTime,
 		Stored:      n.store.Has,
 		StoredUntil: from,
+		Edges:       n.storedEdges,
+		Final:       n.storedFinal,
+		MaxVertices: maxVertices,
 	})
-	n.tips = newTipPool(n.rules.Genesis)
+	n.tips = newTipPool(n.rules.Genesis, n.opts.Rand)
 	n.recent = newRecentIDs(recentLimit)
 	own := unapproved{issuer: n.issuer, own: make(map[message.ID]*message.Message)}
-	for r, err := range n.store.Select(ctx, storage.Query{From: from}) {
+	for r, err := range n.store.Select(ctx, storage.Query{From: from, WithFinal: true}) {
 		if err != nil {
 			return nil, fmt.Errorf("rebuild the live DAG: %w", err)
 		}
 		seen := time.Unix(0, int64(r.Seen))
-		l.offer([]tangle.Solid{l.tangle.Load(r.Message, seen)}, seen)
+		l.offer([]tangle.Solid{l.tangle.Load(r.Message, seen, r.Final != nil)}, seen)
 		n.recent.add(r.Message.ID())
 		own.see(r.Message)
+		if r.Final == nil && r.Message.Kind != message.KindWitness {
+			l.open[r.Message.ID()] = struct{}{}
+		}
 	}
 	l.refreshSpares()
 	n.links.rebuilt = l.tangle.LedgerTime()
-	again := make([]*message.Message, 0, len(own.own))
-	for _, m := range own.own {
-		again = append(again, m)
+	if err := l.recount(ctx); err != nil {
+		return nil, err
 	}
-	return again, nil
+	return slices.SortedFunc(maps.Values(own.own), func(a, b *message.Message) int { return a.ID().Compare(b.ID()) }), nil
+}
+
+// liveFrom is the timestamp from which messages are read into memory at Open,
+// and the ledger time there.
+func (n *Node) liveFrom(f *finality) (from, ledgerTime uint64, err error) {
+	ledgerTime = f.time
+	if f.graph == nil {
+		newest, ok, err := n.store.Newest()
+		if err != nil {
+			return 0, 0, err
+		}
+		if ok {
+			ledgerTime = max(ledgerTime, newest.Timestamp()-min(newest.Timestamp(), uint64(settleTime)))
+		}
+	}
+	from = ledgerTime - min(ledgerTime, uint64(n.opts.Genesis.Window))
+	// After a long time without an anchor the window reaches far: what does not
+	// fit in memory is not read.
+	oldest, ok, err := n.store.Back(maxVertices)
+	if ok {
+		from = max(from, oldest.Timestamp())
+	}
+	return max(from, n.rules.Genesis.Timestamp()), ledgerTime, err
+}
+
+// recount takes the witnesses of undecided rounds into the witness graph again.
+// Anchors that they decide were decided before and not yet durable.
+func (l *loop) recount(ctx context.Context) error {
+	f := l.finality
+	if f.graph == nil {
+		return nil
+	}
+	l.tally = newTally(f.committee)
+	for id, err := range l.n.store.Witnesses(ctx, 0, 3*f.graph.NextWave()) {
+		if err != nil {
+			return fmt.Errorf("rebuild the witness graph: %w", err)
+		}
+		r, err := l.n.store.Get(id)
+		if err != nil {
+			return err
+		}
+		w, err := r.Message.Witness()
+		if err != nil {
+			return err
+		}
+		if err := l.count(r.Message, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) storedEdges(id message.ID) []message.ID {
+	r, err := n.store.Get(id)
+	if err != nil {
+		return nil
+	}
+	return r.Message.Edges()
+}
+
+func (n *Node) storedFinal(id message.ID) bool {
+	_, ok, err := n.store.Final(id)
+	return err == nil && ok
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +40,11 @@ type Options struct {
 	Key ed25519.PrivateKey
 	// Role is Middle by default.
 	Role Role
+	// FirstStart is the operator's word that the key of this node has never
+	// written a witness: with an empty store its seat begins at round 1. Without
+	// it, a seat whose store remembers nothing asks the others first, so that it
+	// never writes two witnesses for one round.
+	FirstStart bool
 	// Gossip says how to reach peers: swarm key, addresses, neighbours. The
 	// node fills in its identity, network and callbacks.
 	Gossip gossip.Options
@@ -48,6 +55,11 @@ type Options struct {
 	CacheBytes int64
 	// Workers is how many goroutines verify and mine; GOMAXPROCS by default.
 	Workers int
+	// Now is the node's clock; time.Now by default. Tests set it wrong.
+	Now func() time.Time
+	// Rand chooses tips, and is the node's alone from then on; nil is one that
+	// nobody can foresee.
+	Rand *rand.Rand
 	// Logger hears of what an operator should know; nil discards.
 	Logger *slog.Logger
 	// Registerer takes the metrics; nil keeps them to ourselves.
@@ -66,6 +78,9 @@ func (o *Options) ensureDefaults() {
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -326,7 +326,7 @@ func TestCone(t *testing.T) {
 		}
 		for _, want := range ids {
 			for _, have := range ids {
-				got, whole, err := n.cone(t.Context(), []message.ID{want}, []message.ID{have}, message.ID{})
+				got, _, whole, err := n.cone(t.Context(), []message.ID{want}, []message.ID{have}, message.ID{})
 				if err != nil || !whole {
 					t.Fatalf("cone: whole %v, %v", whole, err)
 				}

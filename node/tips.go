@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -32,10 +33,10 @@ type tipPool struct {
 	again []message.ID
 }
 
-func newTipPool(genesis message.ID) *tipPool {
+func newTipPool(genesis message.ID, r *rand.Rand) *tipPool {
 	return &tipPool{
 		genesis:  genesis,
-		selector: tipselect.New(tipselect.Options{}),
+		selector: tipselect.New(tipselect.Options{Rand: r}),
 		own:      make(map[message.ID]struct{}),
 	}
 }

@@ -1,0 +1,44 @@
+package node
+
+import (
+	"context"
+
+	"tangled/message"
+)
+
+// chore is a message that the loop wants issued by this node itself: a witness,
+// or a word to the other seats. It is signed and worked for outside the loop and
+// comes back through the door.
+type chore struct {
+	witness *message.Witness
+	parents int // how many tips the witness approves
+	data    *message.Data
+}
+
+// sendChores lets what the loop wants issued be done elsewhere.
+func (l *loop) sendChores() {
+	n := l.n
+	for _, c := range l.chores {
+		n.workers.Add(1)
+		go func() {
+			defer n.workers.Done()
+			if err := n.do(n.ctx, c); err != nil && n.ctx.Err() == nil {
+				n.opts.Logger.Error("own message not issued", "witness", c.witness != nil, "error", err)
+			}
+		}()
+	}
+	l.chores = l.chores[:0]
+}
+
+func (n *Node) do(ctx context.Context, c chore) error {
+	if c.witness == nil {
+		_, err := n.issueData(ctx, *c.data)
+		return err
+	}
+	draft := n.draftWitness(*c.witness, c.parents)
+	_, err := n.issue(ctx, &draft)
+	if err != nil {
+		_ = n.ask(ctx, func(l *loop) { l.writer.writing = false }) // on error the loop has ended
+	}
+	return err
+}
