@@ -279,7 +279,7 @@ func (l *loop) rebuild(ctx context.Context) ([]*message.Message, error) {
 	n.tips = newTipPool(n.rules.Genesis, n.opts.Rand)
 	n.recent = newRecentIDs(recentLimit)
 	own := unapproved{issuer: n.issuer, own: make(map[message.ID]*message.Message)}
-	for r, err := range n.store.Select(ctx, storage.Query{From: from, WithFinal: true}) {
+	for r, err := range n.store.Select(ctx, storage.Query{From: from, WithFinal: true, WithReplaced: true}) {
 		if err != nil {
 			return nil, fmt.Errorf("rebuild the live DAG: %w", err)
 		}

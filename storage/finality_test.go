@@ -327,3 +327,53 @@ func TestTransferFates(t *testing.T) {
 		}
 	}
 }
+
+// Readers beside the writer see whole anchors only, all that were durable before
+// they began, and the state that one of them left.
+func TestReadersBesideAnchors(t *testing.T) {
+	st := newStory(t, 30)
+	s := mustOpen(t, vfs.NewMem(), dir)
+	defer mustClose(t, s)
+	lengths := map[int]bool{0: true} // of the order after each anchor
+	for n := range st {
+		lengths[len(st[:n+1].order())] = true
+	}
+	order := st.order()
+	told := make(chan uint64, len(st)) // for the readers to pick up, in order
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(told)
+		for _, step := range st {
+			if err := step.do(s); err != nil {
+				t.Error(err)
+				return
+			}
+			told <- s.LastAnchor()
+		}
+	})
+	for range 3 {
+		wg.Go(func() {
+			for anchor := range told {
+				var got []storage.Position
+				for p, err := range s.Order(t.Context(), 0, 0) {
+					if err != nil {
+						t.Error(err)
+					}
+					got = append(got, p)
+				}
+				if n := len(got); !lengths[n] || !slices.Equal(got, order[:n]) || n > 0 && got[n-1].Anchor < anchor {
+					t.Errorf("%d positions after anchor %d", n, anchor)
+				}
+				if state, ok := s.State(); anchor > 0 && !ok || ok && !bytes.HasPrefix(state, []byte("state ")) {
+					t.Errorf("state %q, %v after anchor %d", state, ok, anchor)
+				}
+				if _, err := selectError(t.Context(), s, storage.Query{WithFinal: true}); err != nil {
+					t.Error(err)
+				}
+				s.OwnWitness()
+			}
+		})
+	}
+	wg.Wait()
+	st.verify(t, s, st)
+}
