@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -329,120 +328,6 @@ func TestWitnessValidate(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	}
-}
-
-// committee are the rules of a network of n seats with the keys of seatKey.
-func committee(n int) message.Rules {
-	rules := message.Rules{Network: testNetwork, Genesis: testID(10, 1)}
-	for i := range n {
-		rules.Seats = append(rules.Seats, testIssuer(seatKey(i)))
-	}
-	return rules
-}
-
-// TestRulesOfWitness: a witness is its seat's to write, in this epoch, and names
-// seats that there are.
-func TestRulesOfWitness(t *testing.T) {
-	tests := []struct {
-		name  string
-		seats int
-		spoil func(w *wireWitness)
-		key   byte
-		want  message.Reason
-	}{
-		{name: "good", seats: 6, key: seatKey(2)},
-		{name: "ref to the last seat", seats: 6, key: seatKey(2), spoil: func(w *wireWitness) { w.setRefs(0, 5) }},
-		{name: "last seat", seats: 6, key: seatKey(5), spoil: func(w *wireWitness) { w.seat = 5 }},
-		{name: "no refs", seats: 3, key: seatKey(2), spoil: func(w *wireWitness) { w.round = 1; w.setRefs() }},
-		{name: "of another seat", seats: 6, key: seatKey(1), want: message.ReasonWitness},
-		{name: "of nobody's key", seats: 6, key: 1, want: message.ReasonWitness},
-		{name: "seat past the committee", seats: 6, key: seatKey(2), spoil: func(w *wireWitness) { w.seat = 6 }, want: message.ReasonWitness},
-		{name: "seat past the committee, by its own key", seats: 6, key: seatKey(6), spoil: func(w *wireWitness) { w.seat = 6 }, want: message.ReasonWitness},
-		{name: "seat 30 of 6", seats: 6, key: seatKey(2), spoil: func(w *wireWitness) { w.seat = 30 }, want: message.ReasonWitness},
-		{name: "no seats", seats: 0, key: seatKey(2), want: message.ReasonWitness},
-		{name: "epoch 1", seats: 6, key: seatKey(2), spoil: func(w *wireWitness) { w.epoch = 1 }, want: message.ReasonWitness},
-		{name: "highest epoch", seats: 6, key: seatKey(2), spoil: func(w *wireWitness) { w.epoch = math.MaxUint32 }, want: message.ReasonWitness},
-		{name: "ref to the seat past the last", seats: 5, key: seatKey(2), want: message.ReasonWitness},
-		{name: "only ref past the last", seats: 5, key: seatKey(2), spoil: func(w *wireWitness) { w.setRefs(30) }, want: message.ReasonWitness},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := testWireWitness()
-			if test.spoil != nil {
-				test.spoil(&w)
-			}
-			// Enough work, and none where some is asked for: that a foreign
-			// witness lacks work too does not excuse it.
-			for _, bits := range []int{0, 200} {
-				rules := committee(test.seats)
-				rules.WitnessBits = bits
-				want := test.want
-				if bits > 0 && want == "" {
-					want = message.ReasonWork
-				}
-				err := rules.Check(sign(t, witnessDraft(w), test.key))
-				if want != "" {
-					wantReason(t, err, want)
-				} else if err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-}
-
-// TestRulesOfParents: a witness may stand on one parent, whatever it is; others
-// only where that is the genesis.
-func TestRulesOfParents(t *testing.T) {
-	rules := committee(6)
-	drafts := map[message.Kind]*message.Draft{
-		message.KindData:     testDraft(),
-		message.KindTransfer: transferDraft(testWireTransfer()),
-		message.KindWitness:  witnessDraft(testWireWitness()),
-	}
-	for kind, d := range drafts {
-		for parent, want := range map[message.ID]message.Reason{
-			rules.Genesis: "",
-			testID(20, 2): message.ReasonParents,
-		} {
-			if kind == message.KindWitness {
-				want = ""
-			}
-			t.Run(fmt.Sprintf("%v on %v", kind, parent == rules.Genesis), func(t *testing.T) {
-				d.Parents = []message.ID{parent}
-				err := rules.Check(sign(t, d, seatKey(2)))
-				if want != "" {
-					wantReason(t, err, want)
-				} else if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-	}
-}
-
-// TestRulesOfWork: each kind has its own least work, to the bit.
-func TestRulesOfWork(t *testing.T) {
-	drafts := map[message.Kind]*message.Draft{
-		message.KindData:     testDraft(),
-		message.KindTransfer: transferDraft(testWireTransfer()),
-		message.KindWitness:  witnessDraft(testWireWitness()),
-	}
-	rules := committee(6)
-	rules.DataBits, rules.TransferBits, rules.WitnessBits = 3, 4, 5
-	bits := map[message.Kind]int{message.KindData: 3, message.KindTransfer: 4, message.KindWitness: 5}
-	for kind, d := range drafts {
-		if got := rules.Bits(kind); got != bits[kind] {
-			t.Errorf("%v: %d bits, want %d", kind, got, bits[kind])
-		}
-		m := sign(t, d, seatKey(2))
-		mine(m, bits[kind])
-		if err := rules.Check(m); err != nil {
-			t.Errorf("%v: %v", kind, err)
-		}
-		mine(m, bits[kind]-1)
-		wantReason(t, rules.Check(m), message.ReasonWork)
 	}
 }
 

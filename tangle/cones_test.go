@@ -90,6 +90,7 @@ func TestApproval(t *testing.T) {
 				// What comes later was not measured, and does not shift what was.
 				newest := h.messages[len(h.messages)-1].ID()
 				before, _ := approval.Of(newest)
+				reachedBefore, _ := confidence.Reached(newest)
 				later := newMessage(t, "later", time.Hour, []message.ID{newest}, 0)
 				if _, err := m.tangle.Attach(later, "peer", epoch); err != nil {
 					t.Fatal(err)
@@ -102,6 +103,9 @@ func TestApproval(t *testing.T) {
 				}
 				if mask, ok := approval.Of(newest); ok == (maxVertices == 1) || ok && mask != before {
 					t.Errorf("approved by %b, and before the next message came by %b", mask, before)
+				}
+				if reached, ok := confidence.Reached(newest); ok && reached != reachedBefore {
+					t.Errorf("reached by %d, and before the next message came by %d", reached, reachedBefore)
 				}
 			})
 		}

@@ -47,6 +47,11 @@ func TestOrphanFlood(t *testing.T) {
 					parents = append(parents, known[rng.IntN(len(known))])
 				}
 				m := waiting(t, i, rng.IntN(2000), parents...)
+				if i%4 == 0 {
+					// A witness waits for refs and the witness before, too.
+					refs := []message.ID{madeUp(600 + rng.Uint64N(300)), madeUp(rng.Uint64N(300))}
+					m = newWitness(t, time.Hour+time.Duration(i), 2, parents, refs, madeUp(900+rng.Uint64N(300)))
+				}
 				known = append(known, m.ID())
 				held[m.ID()] = true
 				d, err := tangle.Attach(m, fmt.Sprint("peer", rng.IntN(1+rng.IntN(8))), now)
