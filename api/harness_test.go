@@ -109,13 +109,20 @@ type fixture struct {
 	messages tangledv1.MessagesServiceClient
 	history  tangledv1.HistoryServiceClient
 	nodes    tangledv1.NodeServiceClient
+	ledger   tangledv1.LedgerServiceClient
+	proofs   tangledv1.ProofsServiceClient
 }
 
 // bubble runs test on fake time. What the API logs at error level fails the
 // test, unless the test has emptied the log.
 func bubble(t *testing.T, opts Options, test func(t *testing.T, f *fixture)) {
+	bubbleOn(t, testGenesis, opts, test)
+}
+
+// bubbleOn is bubble on another network.
+func bubbleOn(t *testing.T, network func() *genesis.Genesis, opts Options, test func(t *testing.T, f *fixture)) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, opts)
+		f := newFixtureOn(t, network(), opts)
 		test(t, f)
 		if err := f.server.Close(t.Context()); err != nil {
 			t.Errorf("Close: %v", err)
@@ -128,9 +135,14 @@ func bubble(t *testing.T, opts Options, test func(t *testing.T, f *fixture)) {
 
 func newFixture(t *testing.T, opts Options) *fixture {
 	t.Helper()
+	return newFixtureOn(t, testGenesis(), opts)
+}
+
+func newFixtureOn(t *testing.T, g *genesis.Genesis, opts Options) *fixture {
+	t.Helper()
 	f := &fixture{
 		t: t, disk: newTestDisk(), net: memnet.New(), log: new(bytes.Buffer), registry: prometheus.NewRegistry(),
-		genesis:  &genesis.Genesis{Name: "test", Start: time.Now(), Window: 10 * time.Minute, DataBits: 4},
+		genesis:  g,
 		listener: bufconn.Listen(64 << 10),
 	}
 	f.node = f.openNode(0, f.disk)
@@ -145,14 +157,40 @@ func newFixture(t *testing.T, opts Options) *fixture {
 	f.messages = tangledv1.NewMessagesServiceClient(f.conn)
 	f.history = tangledv1.NewHistoryServiceClient(f.conn)
 	f.nodes = tangledv1.NewNodeServiceClient(f.conn)
+	f.ledger = tangledv1.NewLedgerServiceClient(f.conn)
+	f.proofs = tangledv1.NewProofsServiceClient(f.conn)
 	return f
+}
+
+// testGenesis gives the only seat to the first node, so that things become final,
+// and something to own to rich.
+func testGenesis() *genesis.Genesis {
+	return &genesis.Genesis{
+		Name: "test", Start: time.Now(), Window: 10 * time.Minute, DataBits: 4, TransferBits: 3, MaxIncluded: 1000,
+		Committee: []genesis.Seat{{Key: [32]byte(keyOf(0)[32:]), Weight: 1}},
+		Balances:  []genesis.Balance{{Address: addressOf(rich), Amount: 1000}},
+	}
+}
+
+// idleGenesis gives the only seat to nobody: nothing becomes final.
+func idleGenesis() *genesis.Genesis {
+	g := testGenesis()
+	g.Committee[0].Key = [32]byte(keyOf(9)[32:])
+	return g
+}
+
+// seatlessGenesis has no committee.
+func seatlessGenesis() *genesis.Genesis {
+	g := testGenesis()
+	g.Committee = nil
+	return g
 }
 
 func (f *fixture) openNode(i int, fs vfs.FS) *node.Node {
 	f.t.Helper()
 	addr := netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})
 	n, err := node.Open(f.t.Context(), node.Options{
-		Dir: f.t.TempDir(), FS: fs, Genesis: f.genesis, Key: keyOf(i), Workers: 2,
+		Dir: f.t.TempDir(), FS: fs, Genesis: f.genesis, Key: keyOf(i), Workers: 2, FirstStart: true,
 		Gossip: gossip.Options{
 			SwarmKey:   gossip.SwarmKey{1},
 			Listen:     []multiaddr.Multiaddr{multiaddr.StringCast(fmt.Sprintf("/ip4/%v/tcp/4001", addr))},
@@ -170,6 +208,9 @@ func (f *fixture) dial() *grpc.ClientConn {
 	f.t.Helper()
 	conn, err := grpc.NewClient("passthrough:///memory",
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return f.listener.DialContext(ctx) }),
+		// Where time stands still, round trips take none and windows would grow at
+		// random.
+		grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(1<<20),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		f.t.Fatalf("dial: %v", err)
@@ -183,6 +224,14 @@ func keyOf(i int) ed25519.PrivateKey {
 	seed[0] = byte(i + 1)
 	return ed25519.NewKeyFromSeed(seed)
 }
+
+// rich and poor are numbers of keys.
+const (
+	rich = 20
+	poor = 21
+)
+
+func addressOf(i int) message.Address { return message.AddressOf([32]byte(keyOf(i)[32:])) }
 
 func reading(topic string, i int) *tangledv1.Data {
 	return &tangledv1.Data{Topic: topic, ContentType: "application/json", Content: fmt.Appendf(nil, `{"n":%d}`, i)}
@@ -215,6 +264,19 @@ func (f *fixture) fill(n, contentSize int) []message.ID {
 		ids[i] = id
 	}
 	return ids
+}
+
+// settle waits until everything submitted so far is final and provable.
+func (f *fixture) settle() {
+	f.t.Helper()
+	for range 100 {
+		time.Sleep(time.Second)
+		if f.info().Waiting == 0 {
+			time.Sleep(5 * time.Second) // the signatures come with later witnesses
+			return
+		}
+	}
+	f.t.Fatal("messages do not become final")
 }
 
 // wantError checks an error's code and the reason in its ErrorInfo.

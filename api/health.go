@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"google.golang.org/grpc"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
@@ -34,8 +35,12 @@ func (s *Server) tellHealth() {
 	reading := servingStatus(err == nil || errors.Is(err, node.ErrDiskLow))
 	s.health.SetServingStatus("", intake)
 	s.health.SetServingStatus(tangledv1.MessagesService_ServiceDesc.ServiceName, intake)
-	s.health.SetServingStatus(tangledv1.HistoryService_ServiceDesc.ServiceName, reading)
-	s.health.SetServingStatus(tangledv1.NodeService_ServiceDesc.ServiceName, reading)
+	for _, desc := range []grpc.ServiceDesc{
+		tangledv1.HistoryService_ServiceDesc, tangledv1.LedgerService_ServiceDesc,
+		tangledv1.NodeService_ServiceDesc, tangledv1.ProofsService_ServiceDesc,
+	} {
+		s.health.SetServingStatus(desc.ServiceName, reading)
+	}
 }
 
 func servingStatus(ok bool) healthv1.HealthCheckResponse_ServingStatus {

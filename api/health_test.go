@@ -14,16 +14,16 @@ const (
 )
 
 func TestHealthFollowsTheNode(t *testing.T) {
-	services := []string{"", "tangled.v1.MessagesService", "tangled.v1.HistoryService", "tangled.v1.NodeService"}
+	services := []string{"", "tangled.v1.MessagesService", "tangled.v1.HistoryService", "tangled.v1.NodeService", "tangled.v1.LedgerService", "tangled.v1.ProofsService"}
 	steps := []struct {
 		name   string
 		change func(f *fixture)
-		want   [4]healthv1.HealthCheckResponse_ServingStatus
+		want   [6]healthv1.HealthCheckResponse_ServingStatus
 	}{
-		{"open", func(f *fixture) {}, [4]healthv1.HealthCheckResponse_ServingStatus{serving, serving, serving, serving}},
-		{"disk low", func(f *fixture) { f.disk.free.Store(1) }, [4]healthv1.HealthCheckResponse_ServingStatus{notServing, notServing, serving, serving}},
-		{"room again", func(f *fixture) { f.disk.free.Store(1 << 40) }, [4]healthv1.HealthCheckResponse_ServingStatus{serving, serving, serving, serving}},
-		{"node closed", func(f *fixture) { f.node.Close() }, [4]healthv1.HealthCheckResponse_ServingStatus{notServing, notServing, notServing, notServing}},
+		{"open", func(f *fixture) {}, [6]healthv1.HealthCheckResponse_ServingStatus{serving, serving, serving, serving, serving, serving}},
+		{"disk low", func(f *fixture) { f.disk.free.Store(1) }, [6]healthv1.HealthCheckResponse_ServingStatus{notServing, notServing, serving, serving, serving, serving}},
+		{"room again", func(f *fixture) { f.disk.free.Store(1 << 40) }, [6]healthv1.HealthCheckResponse_ServingStatus{serving, serving, serving, serving, serving, serving}},
+		{"node closed", func(f *fixture) { f.node.Close() }, [6]healthv1.HealthCheckResponse_ServingStatus{notServing, notServing, notServing, notServing, notServing, notServing}},
 	}
 	bubble(t, Options{}, func(t *testing.T, f *fixture) {
 		client := healthv1.NewHealthClient(f.conn)

@@ -14,9 +14,9 @@ const (
 	// defaultPage and maxPage bound how many messages a Query streams.
 	defaultPage = 1000
 	maxPage     = 100_000
-	// pieceBytes is how much of a page is read from the store at once. An open read
-	// of the store pins files and memory and keeps it from closing, so none is open
-	// while a client is waited for.
+	// pieceBytes is how much is read from the store at once. An open read of the
+	// store pins files and memory and keeps it from closing, so none is open while a
+	// client is waited for, and none goes on for long where little is selected.
 	pieceBytes = 1 << 20
 )
 
@@ -26,15 +26,25 @@ type historyService struct {
 	*Server
 }
 
-// selection reads what a Query asks for.
-func (s historyService) selection(req *tangledv1.QueryRequest) (q storage.Query, err error) {
-	q = storage.Query{From: req.GetFromNs(), To: req.GetToNs(), Descending: req.GetDescending()}
-	if q.Topics, err = parseTopic(req.GetTopic()); err != nil {
-		return q, err
+// selection is what a Query asks for.
+type selection struct {
+	storage.Query
+	kinds kinds
+}
+
+func (s historyService) selection(req *tangledv1.QueryRequest) (selection, error) {
+	f, err := newFilter(req)
+	if err != nil {
+		return selection{}, err
 	}
-	if q.Issuer, err = parseIssuer(req.GetIssuer()); err != nil {
-		return q, err
-	}
+	q := selection{kinds: f.kinds, Query: storage.Query{
+		Topics:     f.topics,
+		Issuer:     f.issuer,
+		From:       req.GetFromNs(),
+		To:         req.GetToNs(),
+		Descending: req.GetDescending(),
+		WithFinal:  req.GetWithFinal(),
+	}}
 	if q.To != 0 && q.From > q.To {
 		return q, argumentf("TIME_RANGE", "from %d ns is after to %d ns", q.From, q.To)
 	}
@@ -59,16 +69,13 @@ func (s historyService) Query(req *tangledv1.QueryRequest, stream grpc.ServerStr
 	token := newPageToken(s.genesis, q)
 	for left, more := pageLimit(req.GetLimit()), true; left > 0 && more; {
 		var piece []storage.Record
-		if piece, more, err = s.read(stream.Context(), q, left); err != nil {
+		if piece, q.After, more, err = s.read(stream.Context(), q, left); err != nil {
 			return err
 		}
 		for _, r := range piece {
-			q.After = r.Message.ID()
-			err := stream.Send(&tangledv1.QueryResponse{
-				Message:   protoMessage(r.Message, r.Seen, req.GetIncludeRaw()),
-				PageToken: token.at(q.After),
-			})
-			if err != nil {
+			m := s.protoMessage(r.Message, r.Seen, req.GetIncludeRaw())
+			m.Final = protoFinal(r.Final)
+			if err := stream.Send(&tangledv1.QueryResponse{Message: m, PageToken: token.at(r.Message.ID())}); err != nil {
 				return err
 			}
 		}
@@ -77,49 +84,46 @@ func (s historyService) Query(req *tangledv1.QueryRequest, stream grpc.ServerStr
 	return nil
 }
 
-// read returns the next at most limit messages of q, about pieceBytes, and
-// whether there may be more.
-func (s historyService) read(ctx context.Context, q storage.Query, limit int) (piece []storage.Record, more bool, err error) {
+// read looks at about pieceBytes of messages and returns the next at most limit of
+// them that q selects, the last one looked at, and whether there may be more.
+func (s historyService) read(ctx context.Context, q selection, limit int) (piece []storage.Record, last message.ID, more bool, err error) {
 	size := 0
-	for r, err := range s.node.Query(ctx, q) {
+	for r, err := range s.node.Query(ctx, q.Query) {
 		if err != nil {
-			return nil, false, err
+			return nil, last, false, err
 		}
-		piece = append(piece, r)
-		if size += len(r.Message.Bytes()); len(piece) == limit || size >= pieceBytes {
-			return piece, true, nil
+		last = r.Message.ID()
+		size += len(r.Message.Bytes())
+		if q.kinds.has(r.Message.Kind) {
+			piece = append(piece, r)
+		}
+		if len(piece) == limit || size >= pieceBytes {
+			more = true
+			break
 		}
 	}
-	return piece, false, nil
+	if q.WithFinal {
+		err = s.dropDoubtful(ctx, piece)
+	}
+	return piece, last, more, err
 }
 
-// tailFilter selects messages of the live stream.
-type tailFilter struct {
-	topics message.Filter
-	issuer *message.Issuer
-}
-
-func newTailFilter(req *tangledv1.TailRequest) (f tailFilter, err error) {
-	if f.topics, err = parseTopic(req.GetTopic()); err != nil {
-		return f, err
+// dropDoubtful takes from what was read the positions that an alarm puts in doubt.
+func (s *Server) dropDoubtful(ctx context.Context, piece []storage.Record) error {
+	info, err := s.node.Info(ctx)
+	if err != nil || info.Alarm == nil {
+		return err
 	}
-	f.issuer, err = parseIssuer(req.GetIssuer())
-	return f, err
-}
-
-func (f tailFilter) accepts(m *message.Message) bool {
-	if f.issuer != nil && m.Issuer != *f.issuer {
-		return false
+	for i := range piece {
+		if f := piece[i].Final; f != nil && f.Anchor >= info.Alarm.Index {
+			piece[i].Final = nil
+		}
 	}
-	if f.topics.String() == "" {
-		return true
-	}
-	data, err := m.Data()
-	return err == nil && f.topics.Match(data.Topic)
+	return nil
 }
 
 func (s historyService) Tail(req *tangledv1.TailRequest, stream grpc.ServerStreamingServer[tangledv1.TailResponse]) error {
-	filter, err := newTailFilter(req)
+	filter, err := newFilter(req)
 	if err != nil {
 		return err
 	}
@@ -138,7 +142,7 @@ func (s historyService) Tail(req *tangledv1.TailRequest, stream grpc.ServerStrea
 			continue
 		}
 		err := stream.Send(&tangledv1.TailResponse{
-			Message:   protoMessage(e.Message, 0, req.GetIncludeRaw()),
+			Message:   s.protoMessage(e.Message, 0, req.GetIncludeRaw()),
 			DurableNs: protoTime(e.Durable),
 		})
 		if err != nil {

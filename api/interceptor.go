@@ -3,12 +3,15 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/node"
 )
 
 // withDeadline gives a call that has no deadline the default one.
@@ -32,7 +35,9 @@ func (s *Server) interceptStream(service any, stream grpc.ServerStream, info *gr
 	open := s.metrics.streams.WithLabelValues(info.FullMethod)
 	open.Inc()
 	defer open.Dec()
-	return s.finish(info.FullMethod, s.handleStream(service, stream, info.FullMethod, handle))
+	return s.finish(info.FullMethod, s.watch(stream, func(stream grpc.ServerStream) error {
+		return s.handleStream(service, stream, info.FullMethod, handle)
+	}))
 }
 
 func (s *Server) handleStream(service any, stream grpc.ServerStream, method string, handle grpc.StreamHandler) error {
@@ -45,7 +50,9 @@ func (s *Server) handleStream(service any, stream grpc.ServerStream, method stri
 		}
 	}
 	switch method {
-	case tangledv1.HistoryService_Query_FullMethodName, tangledv1.MessagesService_SubmitStream_FullMethodName:
+	case tangledv1.HistoryService_Query_FullMethodName,
+		tangledv1.LedgerService_AccountHistory_FullMethodName,
+		tangledv1.MessagesService_SubmitStream_FullMethodName:
 		return handle(service, stream) // it comes to an end while Close waits
 	}
 	return s.handleEndless(service, stream, handle)
@@ -73,6 +80,9 @@ func (s *Server) handleEndless(service any, stream grpc.ServerStream, handle grp
 // finish counts how a call ended, logs it where that is our fault, and gives the
 // client its status.
 func (s *Server) finish(method string, err error) error {
+	if codeOf(err) == codes.Internal && errors.Is(s.node.Health(), node.ErrClosed) {
+		err = fmt.Errorf("%w: %w", node.ErrClosed, err) // such as a read of the closed store
+	}
 	st := statusOf(err)
 	s.metrics.requests.WithLabelValues(method, st.Code().String()).Inc()
 	if ownFault(err) {

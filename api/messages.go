@@ -15,7 +15,10 @@ type messagesService struct {
 }
 
 // issue makes a message of a reading.
-func (s *Server) issue(ctx context.Context, d *tangledv1.Data) (*tangledv1.Receipt, error) {
+func (s *Server) issue(ctx context.Context, d *tangledv1.Data, wait tangledv1.Wait) (*tangledv1.Receipt, error) {
+	if err := s.checkWait(wait); err != nil {
+		return nil, err
+	}
 	data, err := parseData(d)
 	if err != nil {
 		return nil, err
@@ -24,11 +27,11 @@ func (s *Server) issue(ctx context.Context, d *tangledv1.Data) (*tangledv1.Recei
 	if err != nil {
 		return nil, err
 	}
-	return protoReceipt(node.Receipt{ID: id, State: node.Durable}), nil
+	return s.receipt(ctx, node.Receipt{ID: id, State: node.Durable}, wait)
 }
 
 func (s messagesService) Submit(ctx context.Context, req *tangledv1.SubmitRequest) (*tangledv1.SubmitResponse, error) {
-	receipt, err := s.issue(ctx, req.GetData())
+	receipt, err := s.issue(ctx, req.GetData(), req.GetWait())
 	if err != nil {
 		return nil, err
 	}
@@ -48,14 +51,21 @@ func (s messagesService) Prepare(context.Context, *tangledv1.PrepareRequest) (*t
 }
 
 func (s messagesService) SubmitSigned(ctx context.Context, req *tangledv1.SubmitSignedRequest) (*tangledv1.SubmitSignedResponse, error) {
-	receipt, err := s.node.Submit(ctx, req.GetMessage())
+	if err := s.checkWait(req.GetWait()); err != nil {
+		return nil, err
+	}
+	taken, err := s.node.Submit(ctx, req.GetMessage())
 	if err != nil {
 		return nil, err
 	}
-	return &tangledv1.SubmitSignedResponse{Receipt: protoReceipt(receipt)}, nil
+	receipt, err := s.receipt(ctx, taken, req.GetWait())
+	if err != nil {
+		return nil, err
+	}
+	return &tangledv1.SubmitSignedResponse{Receipt: receipt}, nil
 }
 
-func (s messagesService) Get(_ context.Context, req *tangledv1.GetRequest) (*tangledv1.GetResponse, error) {
+func (s messagesService) Get(ctx context.Context, req *tangledv1.GetRequest) (*tangledv1.GetResponse, error) {
 	id, err := parseID(req.GetId())
 	if err != nil {
 		return nil, err
@@ -64,7 +74,16 @@ func (s messagesService) Get(_ context.Context, req *tangledv1.GetRequest) (*tan
 	if err != nil {
 		return nil, err
 	}
-	return &tangledv1.GetResponse{Message: protoMessage(r.Message, r.Seen, req.GetIncludeRaw())}, nil
+	reply := &tangledv1.GetResponse{Message: s.protoMessage(r.Message, r.Seen, req.GetIncludeRaw())}
+	if !req.GetWithFinal() {
+		return reply, nil
+	}
+	md, err := s.node.Metadata(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	reply.Message.Final, reply.ReplacedBy = protoFinal(md.Final), protoID(md.ReplacedBy)
+	return reply, nil
 }
 
 func (s messagesService) Metadata(ctx context.Context, req *tangledv1.MetadataRequest) (*tangledv1.MetadataResponse, error) {
@@ -77,13 +96,18 @@ func (s messagesService) Metadata(ctx context.Context, req *tangledv1.MetadataRe
 		return nil, err
 	}
 	return &tangledv1.MetadataResponse{
-		Id:         md.ID[:],
-		Solid:      md.Solid,
-		SeenNs:     md.Seen,
-		Measured:   md.Measured,
-		Confidence: md.Confidence(),
-		Tips:       uint32(md.Tips),
-		Reached:    uint32(md.Reached),
-		Exact:      md.Exact,
+		Id:          md.ID[:],
+		Solid:       md.Solid,
+		SeenNs:      md.Seen,
+		Measured:    md.Measured,
+		Confidence:  md.Confidence(),
+		Tips:        uint32(md.Tips),
+		Reached:     uint32(md.Reached),
+		Exact:       md.Exact,
+		Weight:      md.Weight,
+		TotalWeight: md.Total,
+		Finality:    protoFinality(&md),
+		Final:       protoFinal(md.Final),
+		ReplacedBy:  protoID(md.ReplacedBy),
 	}, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	tangledv1 "tangled/api/proto/tangled/v1"
 	"tangled/message"
+	"tangled/node"
 	"tangled/pow"
 )
 
@@ -149,6 +150,14 @@ func TestPrepareAndSubmitSigned(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestStatesHaveTheirNames(t *testing.T) {
+	for state := node.Durable; state <= node.Surplus; state++ {
+		if got, want := protoState(state).String(), "STATE_"+strings.ToUpper(state.String()); got != want {
+			t.Errorf("state %v is %s, want %s", state, got, want)
+		}
+	}
 }
 
 func TestSubmitSignedRefuses(t *testing.T) {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"fmt"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -12,7 +14,9 @@ type metrics struct {
 	inFlight prometheus.Gauge
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+// newMetrics makes the metrics and registers them; with a nil reg they count all the
+// same.
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tangled_api_requests_total",
@@ -36,8 +40,32 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Readings of submit streams that are in work or whose answer the client has not taken.",
 		}),
 	}
-	if reg != nil {
-		reg.MustRegister(m.requests, m.seconds, m.streams, m.readings, m.inFlight)
+	if reg == nil {
+		return m, nil
 	}
-	return m
+	for i, c := range m.collectors() {
+		if err := reg.Register(c); err != nil {
+			// Not the rest: an equal one there is another server's.
+			unregister(reg, m.collectors()[:i])
+			return nil, fmt.Errorf("register api metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.requests, m.seconds, m.streams, m.readings, m.inFlight}
+}
+
+// unregister lets a server of the same process use the registerer after this one.
+func (m *metrics) unregister(reg prometheus.Registerer) {
+	if reg != nil {
+		unregister(reg, m.collectors())
+	}
+}
+
+func unregister(reg prometheus.Registerer, collectors []prometheus.Collector) {
+	for _, c := range collectors {
+		reg.Unregister(c)
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	tangledv1 "tangled/api/proto/tangled/v1"
 	"tangled/gossip"
+	"tangled/node"
 )
 
 const (
@@ -52,11 +53,32 @@ func (s nodeService) Info(ctx context.Context, _ *tangledv1.InfoRequest) (*tangl
 		LedgerTimeNs: info.LedgerTime,
 		Newest:       info.Newest[:],
 		Peers:        uint32(info.Peers),
+		Anchor:       info.Anchor,
+		Commitment:   info.Commitment[:],
+		Waiting:      uint64(info.Waiting),
+		Round:        info.Round,
+		Seats:        protoSeats(info.Seats),
+		Silent:       info.Silent,
+	}
+	if info.Seat >= 0 {
+		seat := uint32(info.Seat)
+		reply.Seat = &seat
 	}
 	if info.Unhealthy != nil {
 		reply.Unhealthy = info.Unhealthy.Error()
 	}
+	if info.Alarm != nil {
+		reply.Alarm = info.Alarm.Error()
+	}
 	return reply, nil
+}
+
+func protoSeats(seats []node.SeatInfo) []*tangledv1.Seat {
+	out := make([]*tangledv1.Seat, len(seats))
+	for i := range seats {
+		out[i] = &tangledv1.Seat{Key: seats[i].Key[:], Weight: seats[i].Weight, Round: seats[i].Round, Seen: seats[i].Seen}
+	}
+	return out
 }
 
 func (s nodeService) ListPeers(context.Context, *tangledv1.ListPeersRequest) (*tangledv1.ListPeersResponse, error) {

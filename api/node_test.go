@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/message"
 )
 
 func (f *fixture) info() *tangledv1.InfoResponse {
@@ -25,7 +26,7 @@ func TestInfo(t *testing.T) {
 	bubble(t, Options{Version: "1.2.3"}, func(t *testing.T, f *fixture) {
 		ids := f.fill(7, 10)
 		info := f.info()
-		network, genesis, newest := f.genesis.Network(), f.genesis.ID(), ids[6]
+		network, genesis := f.genesis.Network(), f.genesis.ID()
 		switch {
 		case info.Network != "test", !bytes.Equal(info.NetworkId, network[:]), !bytes.Equal(info.Genesis, genesis[:]):
 			t.Errorf("network of %v", info)
@@ -33,9 +34,9 @@ func TestInfo(t *testing.T) {
 			t.Errorf("identity of %v", info)
 		case info.PeerId == "", len(info.Addrs) != 1:
 			t.Errorf("peer of %v", info)
-		case info.Messages != 7, info.Vertices < 7, info.Tips == 0, info.Orphans != 0, info.Held != 0, info.Peers != 0:
+		case info.Messages < 7, info.Messages > 8, info.Vertices < 7, info.Tips == 0, info.Orphans != 0, info.Held != 0, info.Peers != 0:
 			t.Errorf("counts of %v", info)
-		case !bytes.Equal(info.Newest, newest[:]), info.DataBits != 4, info.WindowNs != uint64(10*time.Minute):
+		case message.ID(info.Newest).Compare(ids[6]) < 0, info.DataBits != 4, info.WindowNs != uint64(10*time.Minute):
 			t.Errorf("graph of %v", info)
 		case info.StartedNs == 0, info.ServerTimeNs != uint64(time.Now().UnixNano()), info.Unhealthy != "":
 			t.Errorf("state of %v", info)
@@ -44,6 +45,48 @@ func TestInfo(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if info = f.info(); info.Unhealthy == "" {
 			t.Error("a full disk is not told")
+		}
+	})
+}
+
+func TestInfoOfFinality(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, f *fixture) {
+		before := f.info()
+		f.fill(7, 10)
+		if info := f.info(); info.Waiting != 7 {
+			t.Errorf("%d messages wait for an anchor, want 7", info.Waiting)
+		}
+		time.Sleep(time.Minute)
+		info := f.info()
+		last, err := f.proofs.GetAnchor(t.Context(), &tangledv1.GetAnchorRequest{})
+		if err != nil {
+			t.Fatalf("GetAnchor: %v", err)
+		}
+		switch {
+		case info.Anchor == 0, info.Anchor != last.Anchor.Index, !bytes.Equal(info.Commitment, last.Anchor.Commitment):
+			t.Errorf("anchor %d, commitment %x; want those of %v", info.Anchor, info.Commitment, last.Anchor)
+		case info.LedgerTimeNs <= before.LedgerTimeNs, info.Round < 3*info.Anchor, info.Waiting != 0, info.Alarm != "":
+			t.Errorf("finality of %v", info)
+		case info.Seat == nil, info.GetSeat() != 0, info.Silent:
+			t.Errorf("seat of %v", info)
+		case len(info.Seats) != 1, !bytes.Equal(info.Seats[0].Key, keyOf(0)[32:]), info.Seats[0].Weight != 1,
+			info.Seats[0].Round != info.Round, !info.Seats[0].Seen:
+			t.Errorf("seats %v in round %d", info.Seats, info.Round)
+		}
+	})
+}
+
+func TestInfoOfANodeWithoutASeat(t *testing.T) {
+	bubbleOn(t, idleGenesis, Options{}, func(t *testing.T, f *fixture) {
+		f.fill(3, 10)
+		time.Sleep(time.Minute)
+		info := f.info()
+		genesis := f.genesis.Hash()
+		switch {
+		case info.Seat != nil, len(info.Seats) != 1, info.Seats[0].Seen, info.Seats[0].Round != 0:
+			t.Errorf("seats of %v", info)
+		case info.Anchor != 0, !bytes.Equal(info.Commitment, genesis[:]), info.Waiting != 3, info.Silent:
+			t.Errorf("finality of %v", info)
 		}
 	})
 }

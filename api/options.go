@@ -34,11 +34,12 @@ type Options struct {
 	// Drain is how long Close waits at most for calls to end; 5 s by default.
 	Drain time.Duration
 	// MaxConns is how many connections are open at once; further ones wait to be
-	// accepted. 256 by default.
+	// accepted. 256 by default. One without calls is closed after a minute.
 	MaxConns int
-	// MaxStreams is how many streams (Query, Tail, SubmitStream) are open at once;
-	// further ones get RESOURCE_EXHAUSTED. 256 by default. A Tail takes 0.5 MiB, a
-	// SubmitStream up to 8 MiB when all readings are as large as can be.
+	// MaxStreams is how many streams (Query, Tail, Follow, SubmitStream and others)
+	// are open at once; further ones get RESOURCE_EXHAUSTED. 256 by default. A Tail
+	// takes 0.5 MiB, a Follow or a SubmitStream up to 8 MiB when all readings are as
+	// large as can be.
 	MaxStreams int
 	// Version is the release that NodeService.Info tells.
 	Version string

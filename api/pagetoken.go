@@ -8,7 +8,6 @@ import (
 	"golang.org/x/crypto/blake2b"
 
 	"tangled/message"
-	"tangled/storage"
 )
 
 const (
@@ -28,7 +27,7 @@ const (
 type pageToken [pageTokenSize]byte
 
 // newPageToken begins the tokens of q; only the ID differs between them.
-func newPageToken(genesis message.ID, q storage.Query) pageToken {
+func newPageToken(genesis message.ID, q selection) pageToken {
 	hash := selectionHash(genesis, q)
 	var t pageToken
 	t[0] = pageTokenVersion
@@ -36,8 +35,9 @@ func newPageToken(genesis message.ID, q storage.Query) pageToken {
 	return t
 }
 
-// selectionHash covers every field of q but After.
-func selectionHash(genesis message.ID, q storage.Query) [32]byte {
+// selectionHash covers what q selects and in which order. Data alone, the default,
+// is not said in it: tokens are older than the other kinds.
+func selectionHash(genesis message.ID, q selection) [32]byte {
 	b := append([]byte("tangled/page"), genesis[:]...)
 	topic := q.Topics.String()
 	b = binary.BigEndian.AppendUint16(b, uint16(len(topic)))
@@ -55,6 +55,9 @@ func selectionHash(genesis message.ID, q storage.Query) [32]byte {
 	} else {
 		b = append(b, 0)
 	}
+	if q.kinds != dataOnly {
+		b = append(b, byte(q.kinds))
+	}
 	return blake2b.Sum256(b)
 }
 
@@ -65,7 +68,7 @@ func (t pageToken) at(id message.ID) string {
 }
 
 // parsePageToken returns the ID that token names in q.
-func parsePageToken(token string, genesis message.ID, q storage.Query) (message.ID, error) {
+func parsePageToken(token string, genesis message.ID, q selection) (message.ID, error) {
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	want := newPageToken(genesis, q)
 	switch {

@@ -13,26 +13,27 @@ import (
 func TestPageTokenIsBoundToItsQuery(t *testing.T) {
 	genesis := message.NewID(1, [32]byte{1})
 	issuer, other := message.Issuer{1}, message.Issuer{2}
-	base := storage.Query{Topics: filter(t, "a/#"), Issuer: &issuer, From: 10, To: 100}
+	base := selection{kinds: dataOnly, Query: storage.Query{Topics: topicFilter(t, "a/#"), Issuer: &issuer, From: 10, To: 100}}
 	last := message.NewID(50, [32]byte{9})
 	token := newPageToken(genesis, base).at(last)
 
 	if got, err := parsePageToken(token, genesis, base); err != nil || got != last {
 		t.Fatalf("parse: %v, %v; want %v", got, err, last)
 	}
-	change := func(f func(q *storage.Query)) storage.Query {
+	change := func(f func(q *selection)) selection {
 		q := base
 		f(&q)
 		return q
 	}
-	tests := map[string]storage.Query{
-		"topic":      change(func(q *storage.Query) { q.Topics = filter(t, "a/+") }),
-		"no topic":   change(func(q *storage.Query) { q.Topics = message.Filter{} }),
-		"issuer":     change(func(q *storage.Query) { q.Issuer = &other }),
-		"no issuer":  change(func(q *storage.Query) { q.Issuer = nil }),
-		"from":       change(func(q *storage.Query) { q.From = 11 }),
-		"to":         change(func(q *storage.Query) { q.To = 0 }),
-		"descending": change(func(q *storage.Query) { q.Descending = true }),
+	tests := map[string]selection{
+		"topic":      change(func(q *selection) { q.Topics = topicFilter(t, "a/+") }),
+		"no topic":   change(func(q *selection) { q.Topics = message.Filter{} }),
+		"issuer":     change(func(q *selection) { q.Issuer = &other }),
+		"no issuer":  change(func(q *selection) { q.Issuer = nil }),
+		"from":       change(func(q *selection) { q.From = 11 }),
+		"to":         change(func(q *selection) { q.To = 0 }),
+		"descending": change(func(q *selection) { q.Descending = true }),
+		"kinds":      change(func(q *selection) { q.kinds |= 1 << message.KindWitness }),
 	}
 	for name, q := range tests {
 		if _, err := parsePageToken(token, genesis, q); !isPageTokenError(err) {
@@ -46,7 +47,7 @@ func TestPageTokenIsBoundToItsQuery(t *testing.T) {
 
 func TestPageTokenDamage(t *testing.T) {
 	genesis := message.NewID(1, [32]byte{1})
-	q := storage.Query{From: 10, To: 100}
+	q := selection{Query: storage.Query{From: 10, To: 100}}
 	good := newPageToken(genesis, q)
 	raw := func(id message.ID, change func(b []byte) []byte) string {
 		b, err := base64.RawURLEncoding.DecodeString(good.at(id))
@@ -77,8 +78,8 @@ func TestPageTokenDamage(t *testing.T) {
 }
 
 func TestPageTokenOfNoMessage(t *testing.T) {
-	token := newPageToken(message.ID{1}, storage.Query{}).at(message.ID{})
-	if _, err := parsePageToken(token, message.ID{1}, storage.Query{}); !isPageTokenError(err) {
+	token := newPageToken(message.ID{1}, selection{}).at(message.ID{})
+	if _, err := parsePageToken(token, message.ID{1}, selection{}); !isPageTokenError(err) {
 		t.Errorf("zero ID: error %v, want a page token error", err)
 	}
 }
@@ -88,7 +89,7 @@ func isPageTokenError(err error) bool {
 	return errors.As(err, &argument) && argument.Reason == "PAGE_TOKEN"
 }
 
-func filter(t *testing.T, s string) message.Filter {
+func topicFilter(t *testing.T, s string) message.Filter {
 	t.Helper()
 	f, err := message.ParseFilter(s)
 	if err != nil {

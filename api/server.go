@@ -36,6 +36,9 @@ const (
 	pingEvery   = 30 * time.Second
 	pingTimeout = 20 * time.Second
 	minPing     = 10 * time.Second
+	// A connection without calls is closed after idleTimeout, for others wait to be
+	// accepted. Clients open another when they need one.
+	idleTimeout = time.Minute
 )
 
 // ListenError is an address that could not be listened on, such as one in use
@@ -54,29 +57,33 @@ func (e *ListenError) Unwrap() error { return e.Err }
 
 // Server serves the API of one node until Close. Close it before the node.
 type Server struct {
-	node     *node.Node
-	opts     Options
-	genesis  message.ID
-	self     peer.ID
-	listener net.Listener
-	grpc     *grpc.Server
-	health   *health.Server
-	metrics  *metrics
-	streams  chan struct{} // one value for each open stream
+	node    *node.Node
+	opts    Options
+	genesis message.ID
+	network message.NetworkID
+	self    peer.ID
+	// committee is whether the network has one.
+	committee bool
+	listener  net.Listener
+	grpc      *grpc.Server
+	health    *health.Server
+	metrics   *metrics
+	streams   chan struct{} // one value for each open stream
 
 	// ctx ends when Close begins.
-	ctx    context.Context
-	cancel context.CancelFunc
-	polls  sync.WaitGroup
-	done   chan struct{} // closed when serving ended, err is set before
-	err    error
+	ctx      context.Context
+	cancel   context.CancelFunc
+	polls    sync.WaitGroup
+	handlers sync.WaitGroup // of streams: they may outlive their call by a moment
+	done     chan struct{}  // closed when serving ended, err is set before
+	err      error
 
 	closing sync.Once
 }
 
 // Open listens and serves. ctx bounds Open alone; what it starts runs until
-// Close. The error is a *ListenError, one that names the option, or
-// node.ErrClosed.
+// Close. The error is a *ListenError, one that names the option, node.ErrClosed,
+// or that Options.Registerer has such metrics already.
 func Open(ctx context.Context, n *node.Node, opts Options) (*Server, error) {
 	opts.ensureDefaults()
 	if err := opts.validate(); err != nil {
@@ -86,20 +93,27 @@ func Open(ctx context.Context, n *node.Node, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe the node to serve: %w", err)
 	}
-	listener, err := listen(ctx, opts)
+	metrics, err := newMetrics(opts.Registerer)
 	if err != nil {
 		return nil, err
 	}
+	listener, err := listen(ctx, opts)
+	if err != nil {
+		metrics.unregister(opts.Registerer)
+		return nil, err
+	}
 	s := &Server{
-		node:     n,
-		opts:     opts,
-		genesis:  info.Genesis,
-		self:     info.PeerID,
-		listener: netutil.LimitListener(listener, opts.MaxConns),
-		health:   health.NewServer(),
-		metrics:  newMetrics(opts.Registerer),
-		streams:  make(chan struct{}, opts.MaxStreams),
-		done:     make(chan struct{}),
+		node:      n,
+		opts:      opts,
+		genesis:   info.Genesis,
+		network:   info.NetworkID,
+		self:      info.PeerID,
+		committee: len(info.Seats) > 0,
+		listener:  netutil.LimitListener(listener, opts.MaxConns),
+		health:    health.NewServer(),
+		metrics:   metrics,
+		streams:   make(chan struct{}, opts.MaxStreams),
+		done:      make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.register()
@@ -128,7 +142,7 @@ func (s *Server) register() {
 		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout, Time: pingEvery, Timeout: pingTimeout}),
 		grpc.UnaryInterceptor(s.interceptUnary),
 		grpc.StreamInterceptor(s.interceptStream),
 		// No call may use the node once Close has returned.
@@ -140,6 +154,8 @@ func (s *Server) register() {
 	s.grpc = grpc.NewServer(options...)
 	tangledv1.RegisterMessagesServiceServer(s.grpc, messagesService{Server: s})
 	tangledv1.RegisterHistoryServiceServer(s.grpc, historyService{Server: s})
+	tangledv1.RegisterLedgerServiceServer(s.grpc, ledgerService{Server: s})
+	tangledv1.RegisterProofsServiceServer(s.grpc, proofsService{Server: s})
 	tangledv1.RegisterNodeServiceServer(s.grpc, nodeService{Server: s})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
@@ -169,8 +185,10 @@ func (s *Server) Close(ctx context.Context) error {
 		s.health.Shutdown()
 		s.cancel()
 		s.drain(ctx)
+		s.handlers.Wait()
 		s.polls.Wait()
 		<-s.done
+		s.metrics.unregister(s.opts.Registerer)
 	})
 	return s.err
 }

@@ -48,7 +48,7 @@ func TestReflectionListsTheServices(t *testing.T) {
 		for _, s := range reply.GetListServicesResponse().GetService() {
 			names = append(names, s.Name)
 		}
-		for _, want := range []string{"tangled.v1.MessagesService", "tangled.v1.HistoryService", "tangled.v1.NodeService", "grpc.health.v1.Health"} {
+		for _, want := range []string{"tangled.v1.MessagesService", "tangled.v1.HistoryService", "tangled.v1.NodeService", "tangled.v1.LedgerService", "tangled.v1.ProofsService", "grpc.health.v1.Health"} {
 			if !slices.Contains(names, want) {
 				t.Errorf("reflection lists %v, not %s", names, want)
 			}
@@ -67,6 +67,11 @@ func TestOversizedRequest(t *testing.T) {
 func TestCloseEndsEndlessStreamsAtOnce(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, f *fixture) {
 		tail := f.tail(t.Context(), &tangledv1.TailRequest{})
+		follow := f.follow(t.Context(), &tangledv1.FollowRequest{})
+		anchors, err := f.proofs.FollowAnchors(t.Context(), &tangledv1.FollowAnchorsRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		submit := f.submitStream(t.Context())
 		watch, err := healthv1.NewHealthClient(f.conn).Watch(t.Context(), &healthv1.HealthCheckRequest{})
 		if err != nil {
@@ -82,6 +87,10 @@ func TestCloseEndsEndlessStreamsAtOnce(t *testing.T) {
 		}
 		_, err = tail.Recv()
 		wantError(t, "tail", err, codes.Unavailable, "")
+		_, err = collect(t, follow, nil)
+		wantError(t, "follow", err, codes.Unavailable, "")
+		_, err = collect(t, anchors, nil)
+		wantError(t, "follow anchors", err, codes.Unavailable, "")
 		_, err = submit.Recv()
 		wantError(t, "submit stream", err, codes.Unavailable, "")
 		for err = nil; err == nil; {
@@ -133,6 +142,40 @@ func TestCloseWaitsForCalls(t *testing.T) {
 		}
 		_, err := stream.Recv()
 		wantError(t, "then", err, codes.Unavailable, "")
+	})
+}
+
+// A stream that has an end comes to it.
+func TestCloseWaitsForPages(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, f *fixture) {
+		f.fill(30, 30_000)
+		for nonce := range uint64(3) {
+			f.pay(f.wideTransfer(nonce))
+		}
+		f.settle()
+		query, err := f.history.Query(t.Context(), &tangledv1.QueryRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		account := addressOf(poor)
+		history, err := f.ledger.AccountHistory(t.Context(), &tangledv1.AccountHistoryRequest{Address: account[:]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			f.server.Close(t.Context())
+		}()
+		synctest.Wait()
+		if page, err := collect(t, query, nil); err != nil || len(page) != 30 {
+			t.Errorf("query: %d messages, %v; want 30", len(page), err)
+		}
+		if page, err := collect(t, history, nil); err != nil || len(page) != 3 {
+			t.Errorf("account history: %d transfers, %v; want 3", len(page), err)
+		}
+		<-closed
 	})
 }
 
@@ -202,6 +245,35 @@ func TestMaxConns(t *testing.T) {
 	})
 }
 
+// Whoever has a connection and does not use it makes room for those who wait.
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	bubble(t, Options{MaxConns: 1}, func(t *testing.T, f *fixture) {
+		f.info()
+		start := time.Now()
+		second := tangledv1.NewNodeServiceClient(f.dial())
+		if _, err := second.Info(t.Context(), &tangledv1.InfoRequest{}, grpc.WaitForReady(true)); err != nil {
+			t.Fatalf("second connection: %v", err)
+		}
+		if took := time.Since(start); took != idleTimeout {
+			t.Errorf("the first connection was closed after %v, want %v", took, idleTimeout)
+		}
+		// The first client connects again when it has to.
+		time.Sleep(2 * idleTimeout)
+		f.info()
+	})
+}
+
+func TestAConnectionWithAStreamIsNotIdle(t *testing.T) {
+	bubble(t, Options{MaxConns: 1}, func(t *testing.T, f *fixture) {
+		stream := f.tail(t.Context(), &tangledv1.TailRequest{})
+		time.Sleep(10 * idleTimeout)
+		f.submit(reading("a", 1))
+		if _, err := stream.Recv(); err != nil {
+			t.Errorf("Recv: %v", err)
+		}
+	})
+}
+
 func TestSilentConnectionsAreClosed(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -249,6 +321,36 @@ func TestListen(t *testing.T) {
 	listenErr := new(ListenError)
 	if !errors.As(err, &listenErr) || listenErr.Addr != s.Addr().String() || !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("port in use: %v", err)
+	}
+}
+
+// A process may open one server after another with one registerer.
+func TestMetricsAreGivenBack(t *testing.T) {
+	f := newFixture(t, Options{})
+	if s, err := Open(t.Context(), f.node, Options{Registerer: f.registry}); err == nil {
+		s.Close(t.Context())
+		t.Fatal("two servers share their metrics")
+	}
+	if err := f.server.Close(t.Context()); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	s, err := Open(t.Context(), f.node, Options{})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	defer s.Close(t.Context())
+	for range 2 { // what could not listen leaves nothing behind
+		_, err = Open(t.Context(), f.node, Options{Listen: s.Addr().String(), Registerer: f.registry})
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatalf("port in use: %v", err)
+		}
+	}
+	again, err := Open(t.Context(), f.node, Options{Registerer: f.registry})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	if err := again.Close(t.Context()); err != nil {
+		t.Errorf("Close: %v", err)
 	}
 }
 

@@ -22,13 +22,15 @@ const errorDomain = "tangled"
 var (
 	errShutdown       = errors.New("api: the node is shutting down")
 	errTooManyStreams = errors.New("api: too many open streams")
+	errNotReading     = fmt.Errorf("api: the client took nothing for %v", sendTimeout)
+	errNoCommittee    = errors.New("api: this network has no committee: nothing becomes final")
 )
 
 // argumentError is what a client got wrong in a request, beside what
 // message.InvalidError says of a message.
 type argumentError struct {
-	// Reason is the ErrorInfo's: ID, ISSUER, EVENT_TIME, TIME_RANGE, PAGE_TOKEN or
-	// PEER.
+	// Reason is the ErrorInfo's: ID, ISSUER, ADDRESS, TRANSFER_ID, EVENT_TIME,
+	// TIME_RANGE, PAGE_TOKEN, KIND, WAIT or PEER.
 	Reason string
 	Err    error
 }
@@ -65,8 +67,10 @@ func codeOf(err error) codes.Code {
 		return codes.NotFound
 	case is(err, node.ErrDiskLow, errTooManyStreams):
 		return codes.ResourceExhausted
-	case is(err, node.ErrLagging):
+	case is(err, node.ErrLagging, errNotReading):
 		return codes.Aborted
+	case is(err, node.ErrNotFinal, errNoCommittee), as[*node.Alarm](err):
+		return codes.FailedPrecondition
 	case is(err, gossip.ErrNotListed, gossip.ErrNotConnected), as[*peerListError](err):
 		return codes.FailedPrecondition
 	case is(err, context.Canceled):
@@ -91,13 +95,37 @@ func as[E error](err error) bool {
 	return errors.As(err, &target)
 }
 
-// reasonOf is the reason of an INVALID_ARGUMENT; empty for other errors.
+// reasonOf is the reason that an ErrorInfo gives; empty for errors whose code says
+// enough.
 func reasonOf(err error) string {
+	switch codeOf(err) {
+	case codes.InvalidArgument:
+		return argumentReason(err)
+	case codes.FailedPrecondition:
+		return finalityReason(err)
+	}
+	return ""
+}
+
+func argumentReason(err error) string {
 	if invalid := new(message.InvalidError); errors.As(err, &invalid) {
 		return strings.ToUpper(string(invalid.Reason))
 	}
 	if argument := new(argumentError); errors.As(err, &argument) {
 		return argument.Reason
+	}
+	return ""
+}
+
+// finalityReason tells what may be asked again from what is for an operator.
+func finalityReason(err error) string {
+	switch {
+	case errors.Is(err, node.ErrNotFinal):
+		return "NOT_FINAL"
+	case errors.Is(err, errNoCommittee):
+		return "NO_COMMITTEE"
+	case as[*node.Alarm](err):
+		return "ALARM"
 	}
 	return ""
 }
@@ -108,10 +136,11 @@ func statusOf(err error) *status.Status {
 		return s
 	}
 	s := status.New(codeOf(err), err.Error())
-	if s.Code() != codes.InvalidArgument {
+	reason := reasonOf(err)
+	if reason == "" {
 		return s
 	}
-	detailed, detailErr := s.WithDetails(&errdetails.ErrorInfo{Reason: reasonOf(err), Domain: errorDomain})
+	detailed, detailErr := s.WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: errorDomain})
 	if detailErr != nil {
 		return s // the code and the text still say it
 	}

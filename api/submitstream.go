@@ -112,7 +112,7 @@ func (s *submitter) reply(ctx context.Context, req *tangledv1.SubmitStreamReques
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	reply := &tangledv1.SubmitStreamResponse{Seq: req.GetSeq()}
-	receipt, err := s.issue(ctx, req.GetData())
+	receipt, err := s.issue(ctx, req.GetData(), req.GetWait())
 	s.metrics.readings.WithLabelValues(codeOf(err).String()).Inc()
 	if err != nil {
 		reply.Result = &tangledv1.SubmitStreamResponse_Error{Error: s.submitError(err)}

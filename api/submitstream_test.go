@@ -107,9 +107,11 @@ func TestSubmitStreamOfAReaderThatStopped(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, f *fixture) {
 		stream := f.submitStream(t.Context())
 		sent := 0
+		// More than flow control buffers: up to 16 MiB where time stands still.
+		refused := &tangledv1.Data{Content: make([]byte, 2000)}
 		go func() {
 			for i := range 20_000 {
-				if stream.Send(&tangledv1.SubmitStreamRequest{Seq: uint64(i), Data: &tangledv1.Data{}}) != nil {
+				if stream.Send(&tangledv1.SubmitStreamRequest{Seq: uint64(i), Data: refused}) != nil {
 					return
 				}
 				sent++

@@ -8,59 +8,9 @@ import (
 	"tangled/node"
 )
 
-// parseID reads the ID of a request.
-func parseID(b []byte) (message.ID, error) {
-	if len(b) != message.IDSize {
-		return message.ID{}, argumentf("ID", "message ID of %d bytes, want %d", len(b), message.IDSize)
-	}
-	return message.ID(b), nil
-}
-
-// parseIssuer reads the issuer of a request; nil where none is given.
-func parseIssuer(b []byte) (*message.Issuer, error) {
-	if len(b) == 0 {
-		return nil, nil
-	}
-	if len(b) != len(message.Issuer{}) {
-		return nil, argumentf("ISSUER", "issuer of %d bytes, want %d", len(b), len(message.Issuer{}))
-	}
-	issuer := message.Issuer(b)
-	return &issuer, nil
-}
-
-// parseTopic reads a topic filter; the zero Filter where none is given.
-func parseTopic(s string) (message.Filter, error) {
-	if s == "" {
-		return message.Filter{}, nil
-	}
-	return message.ParseFilter(s)
-}
-
-// parseData reads a reading. Whether it fits a message is for the node to say.
-func parseData(d *tangledv1.Data) (message.Data, error) {
-	data := message.Data{
-		Topic:       d.GetTopic(),
-		ContentType: d.GetContentType(),
-		EventTime:   d.GetEventTimeNs(),
-		Content:     d.GetContent(),
-	}
-	if d != nil && d.EventTimeNs != nil && data.EventTime == 0 {
-		return message.Data{}, argumentf("EVENT_TIME", "event time is zero; leave it out where it is not known")
-	}
-	if len(d.GetReplaces()) == 0 {
-		return data, nil
-	}
-	replaces, err := parseID(d.GetReplaces())
-	if err == nil && replaces.IsZero() {
-		err = argumentf("ID", "replaced message ID is zero")
-	}
-	data.Replaces = replaces
-	return data, err
-}
-
 // protoMessage shares the bytes of m, which never change. Seen is in nanoseconds
 // since the Unix epoch.
-func protoMessage(m *message.Message, seen uint64, raw bool) *tangledv1.Message {
+func (s *Server) protoMessage(m *message.Message, seen uint64, raw bool) *tangledv1.Message {
 	id := m.ID()
 	p := &tangledv1.Message{
 		Id:          id[:],
@@ -73,8 +23,20 @@ func protoMessage(m *message.Message, seen uint64, raw bool) *tangledv1.Message 
 		Nonce:       m.Nonce,
 		SeenNs:      seen,
 	}
-	if data, err := m.Data(); err == nil { // other kinds have none
-		p.Data = protoData(data)
+	// A message that was decoded once has the payload of its kind.
+	switch m.Kind {
+	case message.KindData:
+		if data, err := m.Data(); err == nil {
+			p.Data = protoData(data)
+		}
+	case message.KindTransfer:
+		if t, err := m.Transfer(); err == nil {
+			p.Transfer = protoTransfer(&t, t.ID(s.network))
+		}
+	case message.KindWitness:
+		if w, err := m.Witness(); err == nil {
+			p.Witness = protoWitness(&w)
+		}
 	}
 	if raw {
 		p.Raw = m.Bytes()
@@ -87,10 +49,40 @@ func protoData(d message.Data) *tangledv1.Data {
 	if d.EventTime != 0 {
 		p.EventTimeNs = &d.EventTime
 	}
-	if !d.Replaces.IsZero() {
-		p.Replaces = d.Replaces[:]
+	p.Replaces = protoID(d.Replaces)
+	return p
+}
+
+func protoTransfer(t *message.Transfer, id message.TransferID) *tangledv1.Transfer {
+	p := &tangledv1.Transfer{
+		Id:           id[:],
+		From:         t.From[:],
+		Nonce:        t.Nonce,
+		ValidUntilNs: t.ValidUntil,
+		Outputs:      make([]*tangledv1.Output, len(t.Outputs)),
+		Signature:    t.Signature[:],
+	}
+	for i := range t.Outputs {
+		p.Outputs[i] = &tangledv1.Output{Address: t.Outputs[i].Address[:], Amount: t.Outputs[i].Amount}
 	}
 	return p
+}
+
+func protoWitness(w *message.Witness) *tangledv1.Witness {
+	return &tangledv1.Witness{
+		Seat:        uint32(w.Seat),
+		Round:       w.Round,
+		CommitIndex: w.Commit.Index,
+		Commitment:  w.Commit.Hash[:],
+	}
+}
+
+// protoID is empty for the zero ID, which stands for none.
+func protoID(id message.ID) []byte {
+	if id.IsZero() {
+		return nil
+	}
+	return id[:]
 }
 
 func protoIDs(ids []message.ID) [][]byte {
@@ -102,14 +94,15 @@ func protoIDs(ids []message.ID) [][]byte {
 }
 
 func protoKind(k message.Kind) tangledv1.Kind {
-	if k == message.KindData {
+	switch k {
+	case message.KindData:
 		return tangledv1.Kind_KIND_DATA
+	case message.KindTransfer:
+		return tangledv1.Kind_KIND_TRANSFER
+	case message.KindWitness:
+		return tangledv1.Kind_KIND_WITNESS
 	}
 	return tangledv1.Kind_KIND_UNSPECIFIED
-}
-
-func protoReceipt(r node.Receipt) *tangledv1.Receipt {
-	return &tangledv1.Receipt{Id: r.ID[:], State: protoState(r.State)}
 }
 
 func protoState(s node.State) tangledv1.State {
@@ -126,6 +119,8 @@ func protoState(s node.State) tangledv1.State {
 		return tangledv1.State_STATE_AHEAD
 	case node.Stale:
 		return tangledv1.State_STATE_STALE
+	case node.Surplus:
+		return tangledv1.State_STATE_SURPLUS
 	}
 	return tangledv1.State_STATE_UNSPECIFIED
 }

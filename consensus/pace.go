@@ -15,6 +15,24 @@ func (g *Graph) LastIndex() uint64 { return g.lastIndex }
 // count, zero if there is none. Refs of that round are always here.
 func (g *Graph) QuorumRound() uint64 { return g.quorumRound }
 
+// QuorumRoundBy is the highest undecided round of which witnesses of a quorum are
+// in Refs that are stamped no later than a time, in ns since the Unix epoch; zero
+// if there is none.
+func (g *Graph) QuorumRoundBy(time uint64) uint64 {
+	for number := g.quorumRound; g.rounds[number] != nil; number-- {
+		var seats Seats
+		for _, ref := range g.Refs(number) {
+			if ref.ID.Timestamp() <= time {
+				seats = seats.with(int(ref.Seat))
+			}
+		}
+		if g.committee.Quorum(seats) {
+			return number
+		}
+	}
+	return 0
+}
+
 // Refs returns one witness of every seat for a round that counts, the first
 // seen, ascending by seat: what a witness of the next round refs. Whether they
 // are a quorum is for the caller to see. The caller owns the slice.

@@ -20,8 +20,10 @@ const (
 	// missingEvery is how often a link looks for ancestors to ask for.
 	missingEvery = 250 * time.Millisecond
 	// leastPatience is how long an orphan's parent is waited for at least before
-	// anybody is asked.
+	// anybody is asked, mostPatience how long at most: messages that come late
+	// make the network look slow, and would make what is missing come later still.
 	leastPatience = 200 * time.Millisecond
+	mostPatience  = time.Second
 	// fetchTimeout bounds one request; exchangeTips is how many IDs go each way.
 	fetchTimeout = 10 * time.Second
 	exchangeTips = gossip.MaxTips
@@ -130,7 +132,7 @@ func (n *Node) runLink(ctx context.Context, id peer.ID) {
 // missing returns what to ask the peer for. The slower the network, or this
 // node under load, the longer a parent may still come by itself.
 func (n *Node) missing(ctx context.Context, id peer.ID) (want []message.ID) {
-	patience := max(leastPatience, n.tips.delay())
+	patience := min(max(leastPatience, n.tips.delay()), mostPatience)
 	_ = n.ask(ctx, func(l *loop) { // on error there is nothing to want
 		want = l.tangle.Missing(id.String(), gossip.MaxFetchIDs, n.opts.Now(), patience)
 	})

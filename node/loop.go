@@ -163,6 +163,9 @@ func (l *loop) attach(m *message.Message, b *batch, now time.Time) (State, []tan
 	if err != nil {
 		return Duplicate, nil
 	}
+	if !b.fetched {
+		l.n.tips.arrived(m.ID(), now)
+	}
 	l.n.metrics.evicted.Add(float64(len(d.Evicted)))
 	if len(d.Solid) == 0 {
 		return Orphan, nil

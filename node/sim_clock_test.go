@@ -3,8 +3,31 @@ package node
 import (
 	"cmp"
 	"container/heap"
+	"testing"
 	"time"
+	"unsafe"
 )
+
+// TestInstant: the layout is still what it was.
+func TestInstant(t *testing.T) {
+	wall := time.Unix(1_800_000_000, 123)
+	a, b := instant(wall, time.Second), instant(wall.Add(-time.Minute), 3*time.Second)
+	if !a.Equal(wall) || b.Sub(a) != 2*time.Second || b.Round(0).Sub(a.Round(0)) != -time.Minute {
+		t.Errorf("%v, %v, %v apart", a, b, b.Sub(a))
+	}
+}
+
+// instant is a time.Time with a monotonic reading, which package time lets nobody
+// make: a clock that is set moves the wall clock alone.
+func instant(wall time.Time, monotonic time.Duration) time.Time {
+	const since1885 = 2_682_288_000 // seconds, at the Unix epoch
+	layout := struct {
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	}{1<<63 | uint64(wall.Unix()+since1885)<<30 | uint64(wall.Nanosecond()), int64(monotonic) + 1, nil}
+	return *(*time.Time)(unsafe.Pointer(&layout))
+}
 
 // event is something that happens at a time of a simulation.
 type event struct {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -18,15 +19,17 @@ func (s *sim) end() {
 	s.ending = true
 	s.heal()
 	s.note("the end begins")
+	began := s.now
 	if !s.runUntil(s.now+endsWithin, s.settled) {
 		s.failf("%v after the last trouble: %s", endsWithin, s.unsettled())
 	}
+	s.healed = s.now - began
 	for _, h := range s.hosts {
-		s.note("node %d: anchor %d", h.index, h.l.finality.index)
+		s.note("node %d: anchor %d, clock %v, delay %v", h.index, h.l.finality.index, h.skew, h.n.tips.delay())
 	}
+	s.prove()
 	s.replay()
 	s.anyOrder()
-	s.prove()
 }
 
 // settled tells whether all nodes are up and have made final what any of them
@@ -36,7 +39,11 @@ func (s *sim) settled() bool {
 		return false
 	}
 	s.load.issued = slices.DeleteFunc(s.load.issued, func(i issued) bool {
-		return !slices.ContainsFunc(s.hosts, func(h *host) bool { return !h.done(i) })
+		// A clock that is wrong by a minute is at the limit of what is taken, and
+		// may be beyond the window.
+		return i.by.wrong.Abs() >= time.Minute || !slices.ContainsFunc(s.hosts, func(h *host) bool {
+			return h.wrong.Abs() < time.Minute && !h.done(i)
+		})
 	})
 	return len(s.load.issued) == 0
 }
@@ -66,7 +73,7 @@ func (s *sim) unsettled() string {
 	var b []byte
 	for _, h := range s.hosts {
 		if h.n == nil {
-			b = append(b, h.s.sprintf("node %d is down; ", h.index)...)
+			b = append(b, fmt.Sprintf("node %d is down; ", h.index)...)
 			continue
 		}
 		missing := 0
@@ -79,10 +86,10 @@ func (s *sim) unsettled() string {
 			}
 		}
 		f := h.l.finality
-		b = append(b, s.sprintf("node %d (seat %d, %v, clock %v) is at anchor %d, ledger time %v, quorum of round %d, %d orphans, lacks %d",
+		b = append(b, fmt.Sprintf("node %d (seat %d, %v, clock %v) is at anchor %d, ledger time %v, quorum of round %d, %d orphans, lacks %d",
 			h.index, h.seat, h.fault, h.skew, f.index, time.Unix(0, int64(f.time)).Sub(s.start), f.graph.QuorumRound(), h.l.tangle.Stats().Orphans, missing)...)
 		if first != nil {
-			b = append(b, s.sprintf(", of them %v of node %d at %v, stored %v", first.id, first.by.index, first.id.Time().Sub(s.start), h.n.store.Has(first.id))...)
+			b = append(b, fmt.Sprintf(", of them %v of node %d at %v, stored %v", first.id, first.by.index, first.id.Time().Sub(s.start), h.n.store.Has(first.id))...)
 		}
 		b = append(b, "; "...)
 	}
@@ -128,8 +135,21 @@ func (s *sim) anyOrder() {
 			}
 		}, nil)
 	}
+	fresh.skew += 2 * time.Second
+	fresh.after(fresh.l.tick(fresh.clock())) // what waits for roots waits no more
 	f, other := fresh.l.finality, h.l.finality
 	if f.index != other.index || f.last != other.last || f.ledger.StateHash() != other.ledger.StateHash() {
+		for id := range h.n.store.Select(context.Background(), storage.Query{WithReplaced: true}) {
+			if !fresh.n.store.Has(id.Message.ID()) {
+				s.note("fresh lacks %v at %v kind %v orphan %v", id.Message.ID(), id.Message.ID().Time().Sub(s.start), id.Message.Kind, fresh.l.tangle.IsOrphan(id.Message.ID()))
+				for _, e := range id.Message.Edges() {
+					if !fresh.n.store.Has(e) {
+						s.note("   lacks edge %v at %v, other has %v, orphan %v", e, e.Time().Sub(s.start), h.n.store.Has(e), fresh.l.tangle.IsOrphan(e))
+					}
+				}
+			}
+		}
+		s.note("horizon %v, undecided %d", time.Unix(0, int64(fresh.l.tangle.Horizon())).Sub(s.start), fresh.l.finality.graph.NextWave()*3)
 		s.failf("in another order the messages of node %d give anchor %d, %x; it has %d, %x", h.index, f.index, f.last, other.index, other.last)
 	}
 }
@@ -141,7 +161,15 @@ func (s *sim) prove() {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, message.ID.Compare)
-	h, id := s.hosts[s.rng.IntN(len(s.hosts))], ids[s.rng.IntN(len(ids)/2)]
+	hosts := slices.DeleteFunc(slices.Clone(s.hosts), func(h *host) bool { return h.wrong.Abs() >= time.Minute })
+	h, id := hosts[s.rng.IntN(len(hosts))], ids[s.rng.IntN(len(ids)/2)]
+	proven := func() bool {
+		_, _, err := h.n.store.Signatures(s.final[id])
+		return err == nil
+	}
+	if !s.runUntil(s.now+time.Minute, proven) {
+		s.failf("node %d has no proof of anchor %d", h.index, s.final[id])
+	}
 	h.spawn(func(ctx context.Context) {
 		p, err := h.n.Prove(ctx, id)
 		if err != nil {

@@ -26,6 +26,7 @@ type host struct {
 	seat  int // -1 for none
 	fault fault
 	skew  time.Duration // of its clock
+	wrong time.Duration // what that is while it is wrong, zero for a sound one
 	disk  *disk
 	side  int // of the partition
 
@@ -50,7 +51,8 @@ type host struct {
 	forgetful bool   // its store is lost, and it does not write again yet
 }
 
-func (h *host) clock() time.Time { return h.s.start.Add(h.s.now + h.skew) }
+// clock is what the machine shows. Its monotonic reading is right.
+func (h *host) clock() time.Time { return instant(h.s.start.Add(h.s.now+h.skew), h.s.now) }
 
 // later plans do for this life of the node.
 func (h *host) later(d time.Duration, do func()) {
@@ -94,7 +96,12 @@ func (h *host) start() {
 	h.n.announce, h.n.flush = h.announce, h.flush
 	h.n.askTips, h.n.askFetch = h.askTips, h.askFetch
 	close(h.n.links.ready)
+	for r, err := range h.n.store.Select(context.Background(), storage.Query{Issuer: &h.n.issuer, WithReplaced: true}) {
+		s.must(err)
+		s.saw(h, r.Message) // it was durable, and nobody knew
+	}
 	h.checkStart()
+	s.note("node %d is up at anchor %d", h.index, h.l.finality.index)
 	for _, m := range unapproved {
 		h.n.announce(m.Bytes())
 	}
@@ -132,7 +139,7 @@ func (h *host) reissue() {
 		select {
 		case id := <-h.n.reissue:
 			h.spawn(func(ctx context.Context) {
-				if err := h.n.reissueOne(ctx, id); err != nil && ctx.Err() == nil {
+				if err := h.n.reissueOne(ctx, id); err != nil && ctx.Err() == nil && !h.tooLate(err) {
 					panic(fmt.Sprintf("reissue %v: %v", id, err))
 				}
 			}, func() { h.s.counts.reissued++ })
@@ -145,6 +152,16 @@ func (h *host) reissue() {
 // process gives the loop a group of batches.
 func (h *host) process(group ...*batch) {
 	h.after(h.l.process(group))
+}
+
+// processOwn gives the loop what the node itself made. Where the power failed
+// nobody has seen it.
+func (h *host) processOwn(b *batch) {
+	err := h.l.process([]*batch{b})
+	if !h.disk.failed() {
+		h.s.saw(h, b.messages...)
+	}
+	h.after(err)
 }
 
 // after goes on behind a step of the loop.
@@ -175,7 +192,7 @@ func (h *host) settle() {
 // do issues a message of the node's own.
 func (h *host) do(c chore) {
 	h.spawn(func(ctx context.Context) {
-		if err := h.n.do(ctx, c); err != nil && ctx.Err() == nil {
+		if err := h.n.do(ctx, c); err != nil && ctx.Err() == nil && !h.tooLate(err) {
 			panic(fmt.Sprintf("own message: %v", err))
 		}
 	}, nil)
@@ -212,6 +229,7 @@ func (h *host) drawNonce() {
 func (h *host) down() {
 	s := h.s
 	s.counts.crashes++
+	s.note("node %d is down", h.index)
 	n := h.n
 	h.n, h.l, h.rejoin = nil, nil, nil
 	h.outbox = nil
@@ -298,6 +316,7 @@ func (h *host) hear(from *host, f *frame) {
 	if h.n == nil || h.saw(f) {
 		return
 	}
+	h.s.note("node %d hears %x of node %d", h.index, f.id[:4], from.index)
 	var verdict gossip.Verdict
 	h.spawn(func(ctx context.Context) { verdict = h.n.judgeFrame(ctx, from.id, f.raws) }, func() {
 		switch verdict {

@@ -47,6 +47,15 @@ func (h *host) travel(to *host) (d time.Duration, lost bool) {
 	return d, h.s.cutOff(h, to) || h.s.rng.IntN(1000) < h.s.plan.loss
 }
 
+// travelSure draws the time for what is sent again where it was lost.
+func (h *host) travelSure(to *host) time.Duration {
+	d, lost := h.travel(to)
+	if lost {
+		d += h.s.upTo(2 * time.Second)
+	}
+	return d
+}
+
 // send carries a frame to a neighbour.
 func (h *host) send(to *host, f *frame) {
 	for range 1 + h.s.rng.IntN(20)/19 { // now and then twice
@@ -122,8 +131,7 @@ func (h *host) askFetch(ctx context.Context, of peer.ID, req gossip.FetchRequest
 func (s *sim) carry(t *task) {
 	h, c := t.h, t.call
 	to := s.byID[c.of]
-	there, lost := h.travel(to)
-	back, lostBack := to.travel(h)
+	there, back := h.travelSure(to), to.travelSure(h)
 	reply := func(d time.Duration, err error) {
 		s.after(d, func() {
 			if t.call == c { // else its node went down
@@ -134,7 +142,7 @@ func (s *sim) carry(t *task) {
 	s.after(there, func() {
 		switch {
 		case t.call != c:
-		case lost || lostBack || s.cutOff(h, to):
+		case s.cutOff(h, to):
 			reply(s.between(time.Second, fetchTimeout), errCutOff)
 		case to.n == nil:
 			reply(back, errCutOff)
@@ -147,6 +155,7 @@ func (s *sim) carry(t *task) {
 
 // serveCall has the peer answer.
 func (s *sim) serveCall(h, to *host, c *call) {
+	s.note("node %d asks node %d", h.index, to.index)
 	if c.fetch == nil {
 		c.theirs = to.l.tellTips(h.id)
 		return

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tangled/message"
@@ -53,9 +54,18 @@ func (s *sim) read(h *host) {
 	var id message.ID
 	var err error
 	h.spawn(func(ctx context.Context) { id, err = h.n.Issue(ctx, d) }, func() {
+		if h.tooLate(err) {
+			return
+		}
 		s.must(err)
 		s.load.issued = append(s.load.issued, issued{id: id, by: h})
 	})
+}
+
+// tooLate tells whether a node could not issue anything because its clock is
+// behind by more than the window.
+func (h *host) tooLate(err error) bool {
+	return err != nil && h.wrong < 0 && strings.HasSuffix(err.Error(), "it is stale")
 }
 
 // transfer makes one that is signed.
@@ -76,6 +86,9 @@ func (s *sim) submit(h *host, t message.Transfer) {
 	var id message.ID
 	var err error
 	h.spawn(func(ctx context.Context) { id, err = h.n.Transfer(ctx, t) }, func() {
+		if h.tooLate(err) {
+			return
+		}
 		s.must(err)
 		txid := t.ID(s.genesis.Network())
 		s.load.issued = append(s.load.issued, issued{id: id, by: h, transfer: &txid, until: t.ValidUntil})

@@ -7,6 +7,9 @@ import (
 	"tangled/genesis"
 )
 
+// allowed is how far off a clock may be that is not wrong.
+const allowed = 2 * time.Second
+
 // fault is what is wrong with a seat.
 type fault uint8
 
@@ -30,6 +33,7 @@ type plan struct {
 	weights   []uint64
 	faults    []fault
 	skews     []time.Duration
+	steps     bool // clocks are set
 	observers int
 	window    time.Duration
 	included  int
@@ -46,14 +50,18 @@ func draw(rng *rand.Rand, seed uint64) plan {
 	pick := func(of ...time.Duration) time.Duration { return of[rng.IntN(len(of))] }
 	p := plan{
 		window:   pick(genesis.MinWindow, 30*time.Second, 10*time.Minute),
-		included: []int{25, 200, 50_000}[rng.IntN(3)],
+		included: []int{60, 200, 50_000}[rng.IntN(3)],
 		delay:    pick(10*time.Millisecond, 50*time.Millisecond, 120*time.Millisecond),
 		loss:     []int{0, 10, 100}[rng.IntN(3)],
-		busy:     16 * time.Second,
+		busy:     20 * time.Second,
 		crashes:  3 + rng.IntN(4),
 		parasite: 50,
 		readings: pick(100*time.Millisecond, 200*time.Millisecond, 400*time.Millisecond),
 	}
+	if seed%100 == 50 {
+		p.parasite = 10_000
+	}
+	p.steps = profileOf(seed).fault == absent || rng.IntN(4) == 0
 	seats := 4 + rng.IntN(4)
 	p.observers = rng.IntN(2)
 	p.weights = make([]uint64, seats)
@@ -69,7 +77,7 @@ func draw(rng *rand.Rand, seed uint64) plan {
 	p.skews = make([]time.Duration, seats+p.observers)
 	for i := range p.skews {
 		if rng.IntN(2) == 0 {
-			p.skews[i] = time.Duration(rng.Int64N(int64(4*time.Second))) - 2*time.Second
+			p.skews[i] = time.Duration(rng.Int64N(int64(2*allowed))) - allowed
 		}
 	}
 	// The first fault is what the profile wants, the others are any.
@@ -103,10 +111,10 @@ type profile struct {
 }
 
 var profiles = []profile{
-	{"lies", scribe, counts{anchors: 15, crashes: 2, partitions: 2, equivocations: 3, doubleSpends: 2}},
-	{"twins", twin, counts{anchors: 15, crashes: 2, partitions: 2, equivocations: 1, doubleSpends: 2}},
-	{"memory", loser, counts{anchors: 15, crashes: 2, partitions: 2, doubleSpends: 2, lost: 1, rejoins: 1}},
-	{"clocks", absent, counts{anchors: 15, crashes: 2, partitions: 2, doubleSpends: 2}},
+	{"lies", scribe, counts{anchors: 2, crashes: 2, partitions: 2, doubleSpends: 5, equivocations: 5}},
+	{"twins", twin, counts{anchors: 2, crashes: 2, partitions: 2, doubleSpends: 5, equivocations: 1}},
+	{"memory", loser, counts{anchors: 2, crashes: 2, partitions: 2, doubleSpends: 5, lost: 1, rejoins: 1}},
+	{"clocks", absent, counts{anchors: 2, crashes: 2, partitions: 2, doubleSpends: 5, clocks: 1}},
 }
 
 func profileOf(seed uint64) profile { return profiles[seed%uint64(len(profiles))] }

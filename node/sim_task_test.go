@@ -23,7 +23,8 @@ type task struct {
 	out    chan struct{} // it asks a peer, or is over
 	resume chan struct{} // the peer has answered
 	call   *call
-	over   bool
+	over   bool // set by the task before it is out for the last time
+	gone   bool // the scheduler knows
 	panic  any
 	then   func() // by the scheduler, once it is over; not where its node went down
 }
@@ -76,7 +77,7 @@ func (h *host) ask(ctx context.Context, c *call) error {
 // serve does what the task wants of its node until it asks a peer, waits for its
 // batch, or is over.
 func (h *host) serve(t *task) {
-	for !t.over {
+	for !t.gone {
 		if h.n == nil {
 			// The task is told so wherever it looks.
 			<-t.out
@@ -92,8 +93,7 @@ func (h *host) serve(t *task) {
 				return
 			}
 		case b := <-h.n.intake:
-			h.s.saw(h, b.messages...)
-			h.process(b)
+			h.processOwn(b)
 		case f := <-h.n.asks:
 			f(h.l)
 			h.settle()
@@ -107,6 +107,7 @@ func (h *host) left(t *task) {
 	case t.panic != nil:
 		h.s.failf("node %d: %v", h.index, t.panic)
 	case t.over:
+		t.gone = true
 		h.tasks = slices.DeleteFunc(h.tasks, func(other *task) bool { return other == t })
 		if h.n != nil && t.then != nil {
 			t.then()

@@ -15,6 +15,9 @@ func (s *sim) trouble() {
 			s.after(s.between(2*time.Second, s.plan.busy/2), h.forget)
 		}
 	}
+	if s.plan.steps {
+		s.whileBusy(2*time.Second, 6*time.Second, s.setClock)
+	}
 	s.part()
 	s.startLoad()
 }
@@ -48,10 +51,27 @@ func (s *sim) crash() {
 	})
 }
 
+// setClock sets the clock of a node, by as much as is allowed; one that is wrong
+// is set right, and back.
+func (s *sim) setClock() {
+	h := s.hosts[s.rng.IntN(len(s.hosts))]
+	switch h.skew {
+	case h.wrong:
+		h.skew = 0
+	case 0:
+		h.skew = h.wrong
+	}
+	if h.wrong == 0 {
+		h.skew = s.between(-allowed, allowed)
+	}
+	s.counts.clocks++
+	s.note("the clock of node %d is set to %v", h.index, h.skew)
+}
+
 // part divides the network into two sides, again and again: about half and half,
 // or about 70 to 30.
 func (s *sim) part() {
-	s.after(s.between(time.Second, 3*time.Second), func() {
+	s.after(s.between(3*time.Second, 6*time.Second), func() {
 		if s.ending {
 			return
 		}
@@ -60,7 +80,7 @@ func (s *sim) part() {
 		s.counts.partitions++
 		s.note("partition %d", share)
 		s.spendOnBothSides()
-		s.after(s.between(time.Second, 4*time.Second), func() {
+		s.after(s.between(time.Second, 3*time.Second), func() {
 			s.heal()
 			s.part()
 		})

@@ -57,18 +57,34 @@ type sim struct {
 
 	load   load
 	counts counts
+	healed time.Duration // from the end of all trouble to finality
 	digest hash.Hash
 }
 
 // counts is what happened.
 type counts struct {
-	anchors, crashes, partitions, equivocations, doubleSpends int
-	lost, rejoins, reissued, capped, fetches, lostFrames      int
+	anchors, crashes, partitions, equivocations, doubleSpends    int
+	lost, rejoins, reissued, capped, fetches, lostFrames, clocks int
 }
 
 func (c counts) String() string {
-	return fmt.Sprintf("anchors %d, crashes %d, partitions %d, equivocations %d, double spends %d; stores lost %d, rejoined %d, reissued %d, capped %d, fetches %d, frames lost %d",
-		c.anchors, c.crashes, c.partitions, c.equivocations, c.doubleSpends, c.lost, c.rejoins, c.reissued, c.capped, c.fetches, c.lostFrames)
+	return fmt.Sprintf("anchors %d, crashes %d, partitions %d, equivocations %d, double spends %d; stores lost %d, rejoined %d, reissued %d, capped %d, fetches %d, frames lost %d, clocks set %d",
+		c.anchors, c.crashes, c.partitions, c.equivocations, c.doubleSpends, c.lost, c.rejoins, c.reissued, c.capped, c.fetches, c.lostFrames, c.clocks)
+}
+
+func (c *counts) add(other counts) {
+	c.anchors += other.anchors
+	c.crashes += other.crashes
+	c.partitions += other.partitions
+	c.equivocations += other.equivocations
+	c.doubleSpends += other.doubleSpends
+	c.lost += other.lost
+	c.rejoins += other.rejoins
+	c.reissued += other.reissued
+	c.capped += other.capped
+	c.fetches += other.fetches
+	c.lostFrames += other.lostFrames
+	c.clocks += other.clocks
 }
 
 // less names what there was less of than there has to be.
@@ -84,6 +100,7 @@ func (c counts) less(least counts) (names []string) {
 		{"double spends", c.doubleSpends, least.doubleSpends},
 		{"stores lost", c.lost, least.lost},
 		{"rejoined", c.rejoins, least.rejoins},
+		{"clocks set", c.clocks, least.clocks},
 	} {
 		if each.got < each.least {
 			names = append(names, fmt.Sprintf("%d %s, at least %d", each.got, each.name, each.least))
@@ -92,8 +109,8 @@ func (c counts) less(least counts) (names []string) {
 	return names
 }
 
-// newSim makes the network of a plan; nobody is up yet.
-func newSim(seed uint64, p plan, rng *rand.Rand) *sim {
+// newPlanned makes the network of a plan; nobody is up yet.
+func newPlanned(seed uint64, p plan, rng *rand.Rand) *sim {
 	s := &sim{
 		seed: seed, rng: rng, plan: p,
 		start: time.Unix(1_800_000_000, 0).Add(2 * time.Minute), verifier: message.NewVerifier(),
@@ -133,6 +150,9 @@ func (s *sim) add(key ed25519.PrivateKey, seat int, f fault, skew time.Duration)
 		s: s, index: len(s.hosts), key: key, seat: seat, fault: f, skew: skew, disk: newDisk(),
 		id: peer.ID(fmt.Sprintf("host %d", len(s.hosts))), links: make(map[*host]*link), seen: make(map[[32]byte]time.Duration),
 	}
+	if skew.Abs() > allowed {
+		h.wrong = skew
+	}
 	s.hosts = append(s.hosts, h)
 	s.byID[h.id] = h
 	return h
@@ -171,7 +191,7 @@ func (s *sim) any() *host {
 
 // note adds to the digest of what happened, and to the trace.
 func (s *sim) note(format string, args ...any) {
-	line := fmt.Sprintf("%v ", s.now) + fmt.Sprintf(format, args...)
+	line := fmt.Sprintf("%v %d ", s.now, s.planned) + fmt.Sprintf(format, args...)
 	_, _ = s.digest.Write([]byte(line))
 	if s.trace != nil {
 		fmt.Fprintln(s.trace, line)

@@ -50,13 +50,23 @@ func (p *tipPool) replace(s tangle.Solid, now time.Time, own bool) {
 		delete(p.own, id)
 	}
 	id := s.Message.ID()
-	if delay := now.Sub(id.Time()); delay < catchUp {
-		p.selector.Observe(delay)
-	}
 	p.selector.Add(tipselect.Tip{ID: id, Arrived: now, Delays: s.Delays})
 	if own {
 		p.own[id] = struct{}{}
 	}
+}
+
+// arrived measures the network's delay by a message that just came in by itself.
+// When it becomes solid does not count: that is how long its past was waited for,
+// and since the delay says how long to wait, the two would keep each other up.
+func (p *tipPool) arrived(id message.ID, now time.Time) {
+	delay := now.Sub(id.Time())
+	if delay >= catchUp {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.selector.Observe(delay)
 }
 
 func (p *tipPool) setSpares(ids ...message.ID) {

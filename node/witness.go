@@ -117,8 +117,12 @@ func (l *loop) keepPace(now time.Time) {
 	if !ok {
 		return
 	}
+	refs, ok := l.refs(round, now)
+	if !ok {
+		return
+	}
 	payload := message.Witness{
-		Seat: uint8(w.number), Round: round, Refs: l.finality.graph.Refs(round - 1),
+		Seat: uint8(w.number), Round: round, Refs: refs,
 		Commit: message.Commit{Index: l.finality.index, Hash: l.finality.last},
 	}
 	if w.last != nil {
@@ -144,6 +148,22 @@ func (l *loop) clockRight(now time.Time) bool {
 		}
 	}
 	return err == nil
+}
+
+// refs are what a witness for a round refs now: what the pacemaker counted. It is
+// false after the clock was set back, until it has come near again: to our last
+// witness, whose successor would be held here, and to a quorum of refs.
+func (l *loop) refs(round uint64, now time.Time) (refs []message.Ref, ok bool) {
+	limit := uint64(now.Add(seat.Ahead).UnixNano())
+	if last := l.writer.last; last != nil && last.Timestamp > limit {
+		return nil, false
+	}
+	refs = slices.DeleteFunc(l.finality.graph.Refs(round-1), func(r message.Ref) bool { return r.ID.Timestamp() > limit })
+	var seats consensus.Seats
+	for _, r := range refs {
+		seats |= 1 << r.Seat
+	}
+	return refs, round == 1 || l.finality.committee.Quorum(seats)
 }
 
 // draftWitness makes a witness of its payload: it signs the commitment and

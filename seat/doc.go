@@ -19,6 +19,13 @@
 //   - entering a certificate round 3w+3, votes of a quorum for it are here, or
 //     Timeout has passed, or the witness of the leader is not here at all.
 //
+// What is stamped more than Ahead (1 s) ahead of the own clock does not count yet,
+// and is not referred to. A witness is stamped after its refs, so one seat whose
+// clock runs ahead would otherwise take the stamps of all along, and the seats
+// whose clocks are slowest would be found too far behind to go on (see Clock). As
+// it is, a seat whose clock is ahead costs what a late one costs, and honest
+// clocks may be 4 s apart: with Ahead, the limit of 5 s.
+//
 // It enters round 1 at once, and rounds that it missed never: whoever was away
 // goes on above the highest quorum.
 //

@@ -7,6 +7,10 @@ import (
 	"tangled/consensus"
 )
 
+// Ahead is how far ahead of the own clock a witness may be stamped and still be
+// counted, and referred to.
+const Ahead = time.Second
+
 // Options say whose pace is kept, from which round on, and how fast. The zero
 // value of every field but Committee has a default.
 type Options struct {
@@ -85,7 +89,7 @@ func NewPacemaker(opts Options) *Pacemaker {
 func (p *Pacemaker) Next(g *consensus.Graph, now time.Time, busy bool) (round uint64, ok bool) {
 	p.look(g, now)
 	round = p.quorum + 1
-	if p.foreign > 0 || round <= p.last || round < 3*g.NextWave() {
+	if p.foreign > 0 || round <= p.last || round <= 3*g.NextWave() {
 		return 0, false
 	}
 	interval := p.opts.MinInterval
@@ -100,7 +104,7 @@ func (p *Pacemaker) Next(g *consensus.Graph, now time.Time, busy bool) (round ui
 
 // look takes note of what is new in the graph.
 func (p *Pacemaker) look(g *consensus.Graph, now time.Time) {
-	if quorum := g.QuorumRound(); quorum > p.quorum {
+	if quorum := g.QuorumRoundBy(uint64(now.Add(Ahead).UnixNano())); quorum > p.quorum {
 		p.quorum, p.quorumAt = quorum, now
 	}
 	if own := g.Highest(p.opts.Seat); own > p.last {

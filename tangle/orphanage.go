@@ -164,11 +164,22 @@ func (h *orphanage) remove(o *orphan) {
 // release tells that parent is solid and takes out the orphans that waited for
 // nothing else.
 func (h *orphanage) release(parent message.ID) (free []*orphan) {
+	return h.releaseFrom(parent, func(*message.Message, message.ID) bool { return false })
+}
+
+// releaseFrom tells that parent is a root to all but those that need it, and takes
+// out the orphans that waited for nothing else. Each goes its own way: whether one
+// is solid must not depend on who else names the same parent.
+func (h *orphanage) releaseFrom(parent message.ID, needs func(*message.Message, message.ID) bool) (free []*orphan) {
 	w := h.waiting[parent]
 	if w == nil {
 		return nil
 	}
 	for o := range w.orphans {
+		if needs(o.m, parent) {
+			continue
+		}
+		delete(w.orphans, o)
 		if o.waits--; o.waits == 0 {
 			o.waited = true
 			h.remove(o)
@@ -176,7 +187,9 @@ func (h *orphanage) release(parent message.ID) (free []*orphan) {
 		}
 	}
 	slices.SortFunc(free, func(a, b *orphan) int { return cmp.Compare(a.seq, b.seq) })
-	delete(h.waiting, parent)
+	if len(w.orphans) == 0 {
+		delete(h.waiting, parent)
+	}
 	return free
 }
 
@@ -215,19 +228,11 @@ func (h *orphanage) missing(peer string, n int, now time.Time, patience time.Dur
 	return ids
 }
 
-// rootsBefore returns the awaited messages that the horizon has passed, but for
-// those that somebody needs all the same.
-func (h *orphanage) rootsBefore(horizon uint64, needs func(*message.Message, message.ID) bool) []message.ID {
+// rootsBefore returns the awaited messages that the horizon has passed.
+func (h *orphanage) rootsBefore(horizon uint64) []message.ID {
 	var ids []message.ID
-	for id, w := range h.waiting {
-		if id.Timestamp() >= horizon || h.has(id) {
-			continue
-		}
-		needed := false
-		for o := range w.orphans {
-			needed = needed || needs(o.m, id)
-		}
-		if !needed {
+	for id := range h.waiting {
+		if id.Timestamp() < horizon && !h.has(id) {
 			ids = append(ids, id)
 		}
 	}

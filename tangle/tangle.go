@@ -377,8 +377,8 @@ func (t *Tangle) Missing(peer string, n int, now time.Time, patience time.Durati
 func (t *Tangle) Expire(now time.Time) Delta {
 	var d Delta
 	d.Evicted = t.orphans.expire(now)
-	for _, root := range t.orphans.rootsBefore(t.Horizon(), t.needs) {
-		for _, o := range t.orphans.release(root) {
+	for _, root := range t.orphans.rootsBefore(t.Horizon()) {
+		for _, o := range t.orphans.releaseFrom(root, t.needs) {
 			t.settle(o, now, &d)
 		}
 	}

@@ -102,6 +102,27 @@ func (f *clientFlags) stream(ctx context.Context, do func(context.Context, *grpc
 	return clientError(do(ctx, conn), conn.Target())
 }
 
+// follow is stream for what never ends by itself: interrupting it is how it ends.
+func (f *clientFlags) follow(ctx context.Context, do func(context.Context, *grpc.ClientConn) error) error {
+	err := f.stream(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // ends the stream where do has enough of it
+		return do(ctx, conn)
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// checkStreamLimit is for the --limit of what never ends by itself.
+func checkStreamLimit(limit int) error {
+	if limit < 0 {
+		return usagef("--limit %d: want 0, for no limit, or more", limit)
+	}
+	return nil
+}
+
 // clientError chooses text and exit code for an error of the API.
 func clientError(err error, target string) error {
 	s, ok := status.FromError(err)
@@ -109,6 +130,9 @@ func clientError(err error, target string) error {
 		return err
 	}
 	text := errors.New(plain(s.Message()))
+	if isNotFinal(err) {
+		return &exitError{code: exitNotFinal, err: text}
+	}
 	switch s.Code() {
 	case codes.NotFound:
 		return &exitError{code: exitNotFound, err: text}

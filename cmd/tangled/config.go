@@ -20,6 +20,10 @@ type config struct {
 	Genesis  string
 	Key      string
 	SwarmKey string
+	// FirstStart is the operator's word that Key has never written a witness.
+	// It is no setting but the flag --first-start: in a file it would outlive
+	// its truth.
+	FirstStart bool
 
 	Gossip struct {
 		Listen []multiaddr.Multiaddr // TCP; none is a free port on loopback

@@ -2,14 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"io"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
 )
@@ -23,15 +18,8 @@ const (
 
 // audit reads the history back from the permanode until every acknowledged
 // reading is there, or nothing more comes, and returns how many are.
-func (d *demo) audit(ctx context.Context) (found uint64, err error) {
-	conn, err := grpc.NewClient(d.permanode().API.Addr().String(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	history := tangledv1.NewHistoryServiceClient(conn)
-	_, acked := d.load.counts()
+func (d *demo) audit(ctx context.Context, history tangledv1.HistoryServiceClient) (found uint64, err error) {
+	acked := d.load.acked.Load()
 	for progress := time.Now(); ; {
 		n, err := d.load.findIn(ctx, history)
 		if err != nil || n == acked {
@@ -50,26 +38,17 @@ func (d *demo) audit(ctx context.Context) (found uint64, err error) {
 // findIn counts the acknowledged readings that are in a node's history with
 // the same sequence number and bytes.
 func (l *load) findIn(ctx context.Context, history tangledv1.HistoryServiceClient) (uint64, error) {
-	open := make(map[string]map[uint64][sha256.Size]byte, len(l.sources))
+	seen := make(map[*source][]bool, len(l.sources))
 	for _, s := range l.sources {
-		left := make(map[uint64][sha256.Size]byte, len(s.acked))
-		for seq, sum := range s.acked {
-			left[seq] = sum
-		}
-		open[s.sensor.topic] = left
+		seen[s] = make([]bool, s.record.len())
 	}
 	var found uint64
-	request := &tangledv1.QueryRequest{Topic: "florence/device/#", Limit: auditPage}
+	request := &tangledv1.QueryRequest{Topic: cityTopic, Limit: auditPage}
 	for {
 		page, err := queryPage(ctx, history, request, func(m *tangledv1.Message) {
-			content := m.GetData().GetContent()
-			var r sensorReading
-			if json.Unmarshal(content, &r) != nil {
-				return
-			}
-			left := open[m.GetData().GetTopic()]
-			if sum, ok := left[r.Seq]; ok && sum == sha256.Sum256(content) {
-				delete(left, r.Seq)
+			s, seq, sum, ok := l.identify(m)
+			if ok && s.record.acknowledged(seq, sum) && !seen[s][seq] {
+				seen[s][seq] = true
 				found++
 			}
 		})

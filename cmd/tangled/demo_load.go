@@ -2,82 +2,62 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/eclipse/paho.golang/paho"
+
+	tangledv1 "tangled/api/proto/tangled/v1"
 )
 
-const (
-	connectTimeout = 10 * time.Second
-	// ackTimeout is how long a sensor waits for a PUBACK before it counts the
-	// reading as not acknowledged.
-	ackTimeout = 30 * time.Second
-)
+// ackTimeout is how long a sensor waits for a PUBACK before it counts the reading
+// as not acknowledged.
+const ackTimeout = 30 * time.Second
+
+// moveDelay is how long a sensor waits before it tries one more broker, after the
+// first.
+const moveDelay = 100 * time.Millisecond
 
 // load is all sensors with their MQTT connections, and the record of what was
-// acknowledged to them.
+// acknowledged to them and became final.
 type load struct {
+	brokers   []string
 	sources   []*source
+	byTopic   map[string]*source
+	start     time.Time
 	interval  time.Duration
 	published atomic.Uint64
 	acked     atomic.Uint64
+	finals    atomic.Uint64 // of those acknowledged
+	moved     atomic.Uint64 // times that a sensor went to another broker
 	acks      *distribution // from when a reading was due to its PUBACK
-}
-
-// source is a sensor that publishes. Only its own goroutine touches acked
-// while the load runs.
-type source struct {
-	sensor *sensor
-	client *paho.Client
-	acked  map[uint64][sha256.Size]byte // by sequence number
+	delays    *distribution // from there to when it was told as final
 }
 
 // newLoad connects every sensor to one of the brokers.
 func newLoad(ctx context.Context, o demoOptions, brokers []string) (*load, error) {
 	l := &load{
+		brokers:  brokers,
+		byTopic:  make(map[string]*source, o.sensors),
+		start:    time.Now(),
 		interval: time.Duration(float64(time.Second) / o.rate),
 		acks:     newDistribution(),
+		delays:   newDistribution(),
 	}
-	for i, s := range newSensors("florence", o.sensors, len(brokers)) {
-		client, err := connectSensor(ctx, brokers[i%len(brokers)], fmt.Sprintf("sensor-%04d", i))
-		if err != nil {
+	for i, sensor := range newSensors("florence", o.sensors, len(brokers)) {
+		s := &source{id: fmt.Sprintf("sensor-%04d", i), sensor: sensor, broker: i % len(brokers)}
+		var err error
+		if s.client, err = connectSensor(ctx, brokers[s.broker], s.id); err != nil {
 			l.close()
 			return nil, err
 		}
-		l.sources = append(l.sources, &source{s, client, make(map[uint64][sha256.Size]byte)})
+		l.sources = append(l.sources, s)
+		l.byTopic[sensor.topic] = s
 	}
 	return l, nil
-}
-
-func connectSensor(ctx context.Context, broker, id string) (*paho.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", broker)
-	if err != nil {
-		return nil, err
-	}
-	client := paho.NewClient(paho.ClientConfig{ClientID: id, Conn: conn, PacketTimeout: ackTimeout})
-	// The client keeps room for as many messages as it says it may receive, half a
-	// megabyte by default; a sensor receives none.
-	receiveMaximum := uint16(1)
-	ack, err := client.Connect(ctx, &paho.Connect{
-		ClientID: id, KeepAlive: 60, CleanStart: true,
-		Properties: &paho.ConnectProperties{ReceiveMaximum: &receiveMaximum},
-	})
-	if err == nil && ack.ReasonCode != 0 {
-		err = fmt.Errorf("CONNACK with reason %#02x", ack.ReasonCode)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("connect %s to %s: %w", id, broker, err), conn.Close())
-	}
-	return client, nil
 }
 
 // run lets every sensor publish at its rate, from a moment of its own within
@@ -107,23 +87,91 @@ func (l *load) run(ctx context.Context, start time.Time, duration time.Duration)
 // because of the city, and that must show.
 func (l *load) publish(ctx context.Context, s *source, due time.Time) {
 	seq, content := s.sensor.next(time.Now())
+	s.record.sent(digest(content))
 	l.published.Add(1)
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	response, err := s.client.Publish(ctx, &paho.Publish{
-		Topic: s.sensor.topic, QoS: 1, Payload: content,
-		Properties: &paho.PublishProperties{ContentType: "application/json"},
-	})
-	if err != nil || response.ReasonCode >= 0x80 {
+	if err := l.deliver(ctx, s, content); err != nil {
 		l.acks.add(ackTimeout) // counted as published and not acknowledged
 		return
 	}
 	l.acks.add(time.Since(due))
-	s.acked[seq] = sha256.Sum256(content)
 	l.acked.Add(1)
+	l.settle(s.record.acknowledge(seq, time.Since(l.start)))
 }
 
-func (l *load) counts() (published, acked uint64) { return l.published.Load(), l.acked.Load() }
+// deliver sends a reading until a broker acknowledges it. If the connection is
+// lost before, the reading may have been taken or not: the sensor sends it again
+// to the next broker, as QoS 1 wants.
+func (l *load) deliver(ctx context.Context, s *source, content []byte) error {
+	for attempt := 0; ; attempt++ {
+		if attempt > 1 {
+			pause(ctx, moveDelay) // brokers that take connections and break them
+		}
+		response, err := s.publish(ctx, content)
+		switch {
+		case response != nil && response.ReasonCode >= 0x80:
+			return fmt.Errorf("PUBACK with reason %#02x", response.ReasonCode)
+		case err == nil:
+			return nil
+		}
+		select {
+		case <-s.client.Done():
+		case <-ctx.Done():
+			return err
+		}
+		if err := l.move(ctx, s); err != nil {
+			return err
+		}
+	}
+}
+
+// move connects a sensor that lost its broker to another one.
+func (l *load) move(ctx context.Context, s *source) error {
+	for {
+		s.broker = (s.broker + 1) % len(l.brokers)
+		client, err := connectSensor(ctx, l.brokers[s.broker], s.id)
+		if err == nil {
+			s.client = client
+			l.moved.Add(1)
+			return nil
+		}
+		if pause(ctx, moveDelay); ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// identify finds out whose reading a message carries, and which.
+func (l *load) identify(m *tangledv1.Message) (s *source, seq, sum uint64, ok bool) {
+	s, ok = l.byTopic[m.GetData().GetTopic()]
+	if !ok {
+		return nil, 0, 0, false
+	}
+	content := m.GetData().GetContent()
+	var r sensorReading
+	if json.Unmarshal(content, &r) != nil {
+		return nil, 0, 0, false
+	}
+	return s, r.Seq, digest(content), true
+}
+
+// final notes that a message is told as final.
+func (l *load) final(m *tangledv1.Message) {
+	if s, seq, sum, ok := l.identify(m); ok {
+		l.settle(s.record.finalise(seq, sum, time.Since(l.start)))
+	}
+}
+
+func (l *load) settle(delay time.Duration, settled bool) {
+	if settled {
+		l.delays.add(delay)
+		l.finals.Add(1)
+	}
+}
+
+// allFinal tells whether everything acknowledged is final.
+func (l *load) allFinal() bool { return l.finals.Load() == l.acked.Load() }
 
 func (l *load) close() {
 	for _, s := range l.sources {

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"tangled/node"
 )
 
 // plainEvery is how often a screen that is no terminal gets a line.
@@ -46,6 +47,7 @@ func (s *screen) printf(format string, args ...any) {
 
 func (s *screen) begin(d *demo) {
 	s.beforeAt = time.Now()
+	seats := len(d.net.Genesis.Committee)
 	s.printf("city %s: network %x, %d bits of work a message\n", d.net.Genesis.Name, d.net.Genesis.Network(), d.net.Genesis.DataBits)
 	for _, m := range d.net.Members {
 		mqtt := ""
@@ -54,7 +56,10 @@ func (s *screen) begin(d *demo) {
 		}
 		s.printf("  %s %-9s  grpc %s%s\n", m.Name, m.Role, m.API.Addr(), mqtt)
 	}
+	s.printf("committee: %d seats, on the middle nodes; %d make a quorum\n", seats, seats*2/3+1)
 	s.printf("query the permanode: tangled query --api %s --topic 'florence/#' --desc --limit 10\n", d.permanode().API.Addr())
+	s.printf("follow what becomes final: tangled follow --api %s --topic 'florence/#'\n", d.permanode().API.Addr())
+	s.printf("see the anchors: tangled anchors list --api %s\n", d.permanode().API.Addr())
 	s.printf("%d sensors, %v readings a second each; Ctrl-C stops\n\n", d.opts.sensors, d.opts.rate)
 }
 
@@ -75,26 +80,47 @@ func (s *screen) show(d *demo) {
 func (s *screen) table(d *demo) string {
 	var b strings.Builder
 	now := time.Now()
-	t := newTable(&b, "NODE", "ROLE", "MESSAGES", "TIPS", "NEIGHBOURS", "MESSAGES/S")
+	t := newTable(&b, "NODE", "ROLE", "MESSAGES", "TIPS", "NEIGHBOURS", "MESSAGES/S", "ANCHOR", "LEDGER AGE", "SEATS")
 	for _, m := range d.net.Members {
+		if m == d.stopped {
+			t.row(m.Name, "stopped", "-", "-", "-", "-", "-", "-", "-")
+			continue
+		}
 		info, err := m.Node.Info(context.Background())
 		if err != nil {
-			continue // it is being stopped
+			continue // it has failed, and the end will tell
 		}
 		rate := float64(info.Messages-s.before[m.Name]) / now.Sub(s.beforeAt).Seconds()
 		s.before[m.Name] = info.Messages
-		t.row(m.Name, string(m.Role), count(info.Messages), strconv.Itoa(info.Tips), strconv.Itoa(info.Peers), fmt.Sprintf("%.0f", rate))
+		t.row(m.Name, string(m.Role), count(info.Messages), strconv.Itoa(info.Tips), strconv.Itoa(info.Peers),
+			fmt.Sprintf("%.0f", rate), count(info.Anchor), secondsSince(info.LedgerTime, now), seatsSeen(info))
 	}
 	s.beforeAt = now
 	_ = t.flush() // to memory
-	published, acked := d.load.counts()
-	acks, way := d.load.acks.percentiles(), d.propagation.delays.percentiles()
-	fmt.Fprintf(&b, "readings: %d published, %d acknowledged; ack p50 %.1f ms, p99 %.1f ms; to the permanode p50 %.1f ms, p99 %.1f ms\n",
-		published, acked, acks.P50, acks.P99, way.P50, way.P99)
+	l := d.load
+	acks, way, final := l.acks.percentiles(), d.propagation.delays.percentiles(), l.delays.percentiles()
+	fmt.Fprintf(&b, "readings: %d published, %d acknowledged, %d final\n", l.published.Load(), l.acked.Load(), l.finals.Load())
+	fmt.Fprintf(&b, "ms: ack p50 %.1f p99 %.1f; at the permanode p50 %.1f p99 %.1f; final p50 %.0f p95 %.0f\n",
+		acks.P50, acks.P99, way.P50, way.P99, final.P50, final.P95)
 	if d.opts.duration > 0 {
 		b.WriteString(progressBar(time.Since(d.started), d.opts.duration))
 	}
 	return b.String()
+}
+
+// secondsSince is how long before now a time was, in ns since the Unix epoch.
+func secondsSince(ns uint64, now time.Time) string {
+	return fmt.Sprintf("%.1fs", now.Sub(time.Unix(0, int64(ns))).Seconds())
+}
+
+func seatsSeen(info node.Info) string {
+	seen := 0
+	for _, s := range info.Seats {
+		if s.Seen {
+			seen++
+		}
+	}
+	return fmt.Sprintf("%d of %d", seen, len(info.Seats))
 }
 
 func count(n uint64) string { return strconv.FormatUint(n, 10) }
@@ -107,28 +133,25 @@ func progressBar(done, all time.Duration) string {
 		min(done, all).Round(time.Second), all)
 }
 
+func (s *screen) settling() {
+	s.printf("waiting until every acknowledged reading is final on the permanode ...\n")
+}
+
 func (s *screen) auditing() {
 	s.printf("reading every acknowledged reading back from the permanode ...\n")
 }
 
-// end prints the result; the error says that readings were lost.
+// end prints the result; the error says what is missing.
 func (s *screen) end(r demoResult) error {
 	if s.json {
 		if err := writeJSON(s.out, r); err != nil {
 			return err
 		}
 	} else {
-		s.printf("published %d, acknowledged %d, found %d, lost %d; %.0f messages/s on %d nodes\n",
-			r.Published, r.Acknowledged, r.Found, r.Lost, r.MessagesPerSecond, r.Nodes)
+		s.printf("published %d, acknowledged %d, found %d, lost %d, final %d; %.0f messages/s on %d nodes\n",
+			r.Published, r.Acknowledged, r.Found, r.Lost, r.Final, r.MessagesPerSecond, r.Nodes)
+		s.printf("final %.1f ms after the acknowledgement at p50, %.1f ms at p95, %.1f ms at p99\n",
+			r.FinalMS.P50, r.FinalMS.P95, r.FinalMS.P99)
 	}
-	if n := r.Published - r.Acknowledged; n > 0 {
-		return fmt.Errorf("%d of %d readings were not acknowledged", n, r.Published)
-	}
-	if r.Published == 0 {
-		return errors.New("no reading was published")
-	}
-	if r.Lost > 0 {
-		return fmt.Errorf("%d acknowledged readings are not in the permanode's history", r.Lost)
-	}
-	return nil
+	return r.verdict()
 }

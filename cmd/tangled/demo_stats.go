@@ -1,20 +1,15 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"math"
 	"sync"
 	"time"
-
-	"tangled/internal/localnet"
-	"tangled/message"
-	"tangled/node"
 )
 
 // percentiles are in milliseconds.
 type percentiles struct {
 	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
 	P99 float64 `json:"p99"`
 }
 
@@ -58,65 +53,5 @@ func (d *distribution) quantile(q float64) time.Duration {
 
 func (d *distribution) percentiles() percentiles {
 	ms := func(v time.Duration) float64 { return math.Round(float64(v)/float64(time.Microsecond)) / 1000 }
-	return percentiles{P50: ms(d.quantile(0.50)), P99: ms(d.quantile(0.99))}
-}
-
-// propagation measures, for every message, the time from being durable at its
-// issuer to being durable at one permanode.
-type propagation struct {
-	delays *distribution
-
-	mu     sync.Mutex
-	half   map[message.ID]time.Time // seen at one of the two
-	missed bool                     // a follower fell behind: not all is measured
-}
-
-func newPropagation() *propagation {
-	return &propagation{delays: newDistribution(), half: make(map[message.ID]time.Time)}
-}
-
-// follow watches the messages that a middle node issues, or all that come to
-// the permanode, until ctx ends.
-func (p *propagation) follow(ctx context.Context, m, permanode *localnet.Member) {
-	info, err := m.Node.Info(ctx)
-	if err != nil || m.Role == node.Permanode && m != permanode {
-		return
-	}
-	for {
-		for e, err := range m.Node.Tail(ctx) {
-			if errors.Is(err, node.ErrLagging) {
-				p.mu.Lock()
-				p.missed = true
-				p.mu.Unlock()
-				break
-			}
-			if err != nil {
-				return
-			}
-			if m == permanode || e.Message.Issuer == info.Issuer {
-				p.see(e.Message.ID(), e.Durable)
-			}
-		}
-	}
-}
-
-// see notes when one of the two nodes had a message; the two may be told of in
-// any order.
-func (p *propagation) see(id message.ID, at time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	other, ok := p.half[id]
-	if !ok {
-		p.half[id] = at
-		return
-	}
-	delete(p.half, id)
-	p.delays.add(at.Sub(other).Abs())
-}
-
-// complete tells whether every message was measured at both ends.
-func (p *propagation) complete() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return !p.missed && len(p.half) == 0
+	return percentiles{P50: ms(d.quantile(0.50)), P95: ms(d.quantile(0.95)), P99: ms(d.quantile(0.99))}
 }

@@ -14,10 +14,12 @@ const (
 	exitUsage       = 2 // wrong flags, arguments or settings
 	exitNotFound    = 3 // what was asked for is not there
 	exitUnreachable = 4 // no node answers at the address
+	exitNotApplied  = 5 // the transfer is final and moved nothing
+	exitNotFinal    = 6 // what has to be final is not yet
 )
 
 const exitHelp = `Exit codes: 0 done, 1 failed, 2 wrong use or settings, 3 not found,
-4 node unreachable.`
+4 node unreachable, 5 transfer final but not applied, 6 not final yet.`
 
 // exitError is an error with an exit code of its own.
 type exitError struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// A node key file is one PEM block of PKCS #8 (RFC 5958, RFC 8410), which
+// A key file, of a node or of the owner of an account, is one PEM block of PKCS #8 (RFC 5958, RFC 8410), which
 // "openssl genpkey -algorithm ed25519" writes too.
 const keyBlock = "PRIVATE KEY"
 
@@ -32,12 +32,17 @@ func newKey() (ed25519.PrivateKey, error) {
 func encodeKey(key ed25519.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, fmt.Errorf("encode node key: %w", err)
+		return nil, fmt.Errorf("encode key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: der}), nil
 }
 
-// readKey reads a node key. It refuses a file that others than its owner may
+// publicKey is the part of a key that others may know.
+func publicKey(key ed25519.PrivateKey) [ed25519.PublicKeySize]byte {
+	return [ed25519.PublicKeySize]byte(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
+}
+
+// readKey reads a key file. It refuses a file that others than its owner may
 // read or write. No error quotes the content.
 func readKey(path string) (ed25519.PrivateKey, error) {
 	f, err := os.Open(path)
@@ -79,7 +84,7 @@ func decodeKey(text []byte) (ed25519.PrivateKey, error) {
 	return key, nil
 }
 
-// peerIDOf is the peer identity of a node key.
+// peerIDOf is the peer identity of a node with this key.
 func peerIDOf(key ed25519.PrivateKey) (peer.ID, error) {
 	k, err := crypto.UnmarshalEd25519PrivateKey(key)
 	if err != nil {

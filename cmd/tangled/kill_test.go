@@ -32,7 +32,7 @@ func TestKill(t *testing.T) {
 	defer cancel()
 	configs := writeTestNetwork(t, 2)
 	neighbour := startProcess(t, configs[1])
-	var acked ledger
+	var acked ackedReadings
 	for round := range 3 {
 		victim := startProcess(t, configs[0])
 		// Enough to be in the midst of it, and never at the same point.
@@ -50,7 +50,7 @@ func TestKill(t *testing.T) {
 
 // publishUntilKilled publishes from several clients and kills the process once
 // the moment-th reading is acknowledged. It returns when all clients have ended.
-func publishUntilKilled(t *testing.T, ctx context.Context, p *process, acked *ledger, round, moment int) {
+func publishUntilKilled(t *testing.T, ctx context.Context, p *process, acked *ackedReadings, round, moment int) {
 	t.Helper()
 	kill := make(chan struct{})
 	acked.notify(moment, kill)
@@ -105,41 +105,41 @@ func connect(t *testing.T, ctx context.Context, address, id string) *paho.Client
 	return client
 }
 
-// ledger is what was acknowledged.
-type ledger struct {
+// ackedReadings are what was acknowledged.
+type ackedReadings struct {
 	mu       sync.Mutex
 	readings map[string]bool
 	moment   int
 	reached  chan struct{}
 }
 
-func (l *ledger) add(reading string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.readings == nil {
-		l.readings = make(map[string]bool)
+func (a *ackedReadings) add(reading string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.readings == nil {
+		a.readings = make(map[string]bool)
 	}
-	l.readings[reading] = true
-	if len(l.readings) >= l.moment && l.reached != nil {
-		close(l.reached)
-		l.reached = nil
+	a.readings[reading] = true
+	if len(a.readings) >= a.moment && a.reached != nil {
+		close(a.reached)
+		a.reached = nil
 	}
 }
 
-func (l *ledger) notify(moment int, reached chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.moment, l.reached = moment, reached
+func (a *ackedReadings) notify(moment int, reached chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.moment, a.reached = moment, reached
 }
 
-func (l *ledger) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.readings)
+func (a *ackedReadings) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.readings)
 }
 
 // wantAll waits until a node has every acknowledged reading.
-func (l *ledger) wantAll(t *testing.T, ctx context.Context, api string) {
+func (a *ackedReadings) wantAll(t *testing.T, ctx context.Context, api string) {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///"+api, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -154,7 +154,7 @@ func (l *ledger) wantAll(t *testing.T, ctx context.Context, api string) {
 			t.Fatalf("query %s: %v", api, err)
 		}
 		var missing []string
-		for reading := range l.readings {
+		for reading := range a.readings {
 			if !stored[reading] {
 				missing = append(missing, reading)
 			}
@@ -165,7 +165,7 @@ func (l *ledger) wantAll(t *testing.T, ctx context.Context, api string) {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			t.Fatalf("%s never had %d of %d acknowledged readings, such as %s", api, len(missing), len(l.readings), missing[0])
+			t.Fatalf("%s never had %d of %d acknowledged readings, such as %s", api, len(missing), len(a.readings), missing[0])
 		}
 	}
 }

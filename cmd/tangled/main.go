@@ -7,6 +7,9 @@
 //	tangled run --config net/node1/tangled.toml
 //	tangled submit --config net/node1/tangled.toml --topic air/1/pm10 21.5
 //	tangled query --config net/node2/tangled.toml --topic 'air/#'
+//	tangled transfer --config net/node1/tangled.toml --key net/treasury.key --to ADDRESS=25 --wait final
+//	tangled proof get --config net/node1/tangled.toml --wait ID > p.json
+//	tangled proof verify p.json --genesis net/genesis.toml
 //
 // # Configuration
 //

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,6 +76,7 @@ const patience = time.Minute
 //	port NAME OFFSET                 $NAME is the port at this offset of the script's own
 //	capture NAME PATTERN             $NAME is the first group of PATTERN in stdout
 //	tool NAME PROGRAM                $NAME is where a program of the tools module is
+//	damage PROOF GENESIS             no byte of the proof can be changed, left out or added
 //
 // and $BASE, a first port from which on 100 are its own, and a file "binary". The
 // program httpget prints what a URL answers, repeat runs another until interrupted.
@@ -93,6 +96,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": wantCode, "until": until, "need": need, "port": port, "capture": capture, "tool": tool,
+			"damage": damage,
 		},
 	})
 }
@@ -169,6 +173,28 @@ func tool(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("go tool %s: %v\n%s", args[1], err, &text)
 	}
 	ts.Setenv(args[0], strings.TrimSpace(string(path)))
+}
+
+// damage wants a proof that verifies, and that none does that differs from it.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	g, err := readGenesis(ts.MkAbs(args[1]))
+	ts.Check(err)
+	text := []byte(ts.ReadFile(args[0]))
+	ts.Check(verifyProof(text, g, io.Discard, true))
+	refused := func(what string, at int, changed []byte) {
+		if verifyProof(changed, g, io.Discard, true) == nil {
+			ts.Fatalf("verified with byte %d %s", at, what)
+		}
+	}
+	for i := range text {
+		for _, bit := range []byte{1, 2, 32} {
+			changed := bytes.Clone(text)
+			changed[i] ^= bit
+			refused("changed", i, changed)
+		}
+		refused("left out", i, slices.Delete(bytes.Clone(text), i, i+1))
+		refused("twice", i, slices.Insert(bytes.Clone(text), i, text[i]))
+	}
 }
 
 // basePorts hands out ranges of free ports, each once. They are below those that

@@ -11,10 +11,12 @@ import (
 )
 
 // The files of a network's directory. Each node has a folder of its own beside
-// genesisFile and swarmKeyFile, with keyFile and configFile in it.
+// genesisFile, swarmKeyFile and treasuryFile, with keyFile, configFile and
+// firstStartFile in it.
 const (
 	genesisFile  = "genesis.toml"
 	swarmKeyFile = "swarm.key"
+	treasuryFile = "treasury.key" // only where init was given a supply
 	keyFile      = "node.key"
 	configFile   = "tangled.toml"
 )
@@ -84,6 +86,11 @@ func (n *network) fill(dir string) error {
 	if err := n.swarmKey.WriteFile(filepath.Join(dir, swarmKeyFile)); err != nil {
 		return err
 	}
+	if n.treasury != nil {
+		if err := writeFile(filepath.Join(dir, treasuryFile), n.treasury.keyPEM, secretMode); err != nil {
+			return err
+		}
+	}
 	for _, m := range n.members {
 		if err := m.write(filepath.Join(dir, m.name)); err != nil {
 			return err
@@ -100,6 +107,9 @@ func (m *member) write(dir string) error {
 		return err
 	}
 	if err := writeFile(filepath.Join(dir, configFile), m.config.format(), 0o644); err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, firstStartFile), []byte(firstStartText), secretMode); err != nil {
 		return err
 	}
 	return syncDir(dir)

@@ -11,7 +11,9 @@ import (
 
 func TestWriteNetwork(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "net")
-	n, err := testPlan(3).build()
+	p := testPlan(3)
+	p.Supply = 5
+	n, err := p.build()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestWriteNetwork(t *testing.T) {
 			t.Errorf("%s: other genesis or swarm key than made", m.name)
 		}
 	}
-	for _, secret := range []string{"swarm.key", "node1/node.key"} {
+	for _, secret := range []string{"swarm.key", "treasury.key", "node1/node.key", "node1/first-start", "node3/first-start"} {
 		info, err := os.Stat(filepath.Join(dir, secret))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v, want mode 0600", secret, info.Mode(), err)

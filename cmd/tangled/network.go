@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"math"
 	"net/netip"
@@ -30,6 +31,11 @@ const (
 	mqttPort   = 1
 	apiPort    = 2
 	lastPort   = apiPort
+
+	// maxSupply is what a genesis takes, and defaultSeats are the fewest that
+	// tolerate a faulty one.
+	maxSupply    = math.MaxInt64
+	defaultSeats = 4
 )
 
 // plan is what the operator asked for.
@@ -37,11 +43,17 @@ type plan struct {
 	Network    string
 	Nodes      int
 	Permanodes int
-	Bits       int
+	Seats      int // the first so many nodes hold a seat each, of equal weight
 	Window     time.Duration
 	Host       string // IP address that the nodes gossip on
 	BasePort   int
 	Start      time.Time
+
+	Bits, TransferBits, WitnessBits int // work of a data message, a transfer, a witness
+	MaxIncluded                     int // messages that one anchor includes
+
+	Balances []allotment // what addresses own at the start
+	Supply   uint64      // what a key made for it owns at the start; zero is none
 }
 
 // validate tells what of the plan cannot be. The errors name flags.
@@ -57,24 +69,41 @@ func (p plan) validate() error {
 		return fmt.Errorf("--nodes %d: want 1..%d", p.Nodes, maxNodes)
 	case p.Permanodes < 0 || p.Permanodes > p.Nodes:
 		return fmt.Errorf("--permanodes %d: want 0..%d, the number of nodes", p.Permanodes, p.Nodes)
+	case p.Seats < 1 || p.Seats > min(genesis.MaxSeats, p.Nodes):
+		return fmt.Errorf("--seats %d: want 1..%d, one a node and %d in all", p.Seats, min(genesis.MaxSeats, p.Nodes), genesis.MaxSeats)
 	case p.BasePort < 1024 || p.port(p.Nodes-1, lastPort) > math.MaxUint16:
 		return fmt.Errorf("--base-port %d: want 1024..%d for %d nodes", p.BasePort,
 			math.MaxUint16-p.port(p.Nodes-1, lastPort)+p.BasePort, p.Nodes)
 	}
 	g := p.genesis()
-	return g.Validate()
+	if err := g.Validate(); err != nil {
+		return err
+	}
+	if most := maxSupply - sumOf(p.Balances); p.Supply > most {
+		return fmt.Errorf("--supply %d: want at most %d, so that all balances add up to less than 2^63", p.Supply, most)
+	}
+	return nil
 }
 
 func (p plan) port(node, which int) int { return p.BasePort + node*portsPerNode + which }
 
+// genesis is what does not depend on keys that are still to be made.
 func (p plan) genesis() *genesis.Genesis {
-	return &genesis.Genesis{Name: p.Network, Start: p.Start.UTC(), Window: p.Window, DataBits: p.Bits}
+	g := &genesis.Genesis{
+		Name: p.Network, Start: p.Start.UTC(), Window: p.Window,
+		DataBits: p.Bits, TransferBits: p.TransferBits, WitnessBits: p.WitnessBits, MaxIncluded: p.MaxIncluded,
+	}
+	for _, b := range p.Balances {
+		g.Balances = append(g.Balances, genesis.Balance{Address: b.address, Amount: b.amount})
+	}
+	return g
 }
 
 // member is one node of a planned network.
 type member struct {
 	name   string // of its folder
 	id     peer.ID
+	seat   int // its number on the committee, -1 for none
 	keyPEM []byte
 	config *config // with paths relative to its folder
 }
@@ -84,6 +113,7 @@ type network struct {
 	genesis  *genesis.Genesis
 	swarmKey gossip.SwarmKey
 	members  []member
+	treasury *treasury // nil where there is no supply
 }
 
 // build makes the keys and configs of a valid plan.
@@ -91,16 +121,13 @@ func (p plan) build() (*network, error) {
 	n := &network{genesis: p.genesis(), swarmKey: gossip.NewSwarmKey(), members: make([]member, p.Nodes)}
 	for i := range n.members {
 		m := &n.members[i]
-		m.name = "node" + strconv.Itoa(i+1)
-		key, err := newKey()
+		key, err := m.identify(i)
 		if err != nil {
 			return nil, fmt.Errorf("make key of %s: %w", m.name, err)
 		}
-		if m.keyPEM, err = encodeKey(key); err != nil {
-			return nil, err
-		}
-		if m.id, err = peerIDOf(key); err != nil {
-			return nil, fmt.Errorf("identity of %s: %w", m.name, err)
+		if m.seat = -1; i < p.Seats {
+			m.seat = i
+			n.genesis.Committee = append(n.genesis.Committee, genesis.Seat{Key: publicKey(key), Weight: 1})
 		}
 	}
 	for i := range n.members {
@@ -110,7 +137,26 @@ func (p plan) build() (*network, error) {
 		}
 		n.members[i].config = c
 	}
-	return n, nil
+	if p.Supply > 0 {
+		if err := n.endow(p.Supply); err != nil {
+			return nil, err
+		}
+	}
+	return n, n.genesis.Validate()
+}
+
+// identify names the i-th member and makes its key.
+func (m *member) identify(i int) (ed25519.PrivateKey, error) {
+	m.name = "node" + strconv.Itoa(i+1)
+	key, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	if m.keyPEM, err = encodeKey(key); err != nil {
+		return nil, err
+	}
+	m.id, err = peerIDOf(key)
+	return key, err
 }
 
 func (p plan) memberConfig(i int, members []member) (*config, error) {

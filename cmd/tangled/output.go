@@ -81,6 +81,16 @@ func contentCell(content []byte) string {
 	return "base64:" + base64.StdEncoding.EncodeToString(content)
 }
 
+// contentJSON is content for JSON: as text if it is that, else in base64.
+func contentJSON(content []byte) (text, inBase64 *string) {
+	s := string(content)
+	if isText(content) {
+		return &s, nil
+	}
+	s = base64.StdEncoding.EncodeToString(content)
+	return nil, &s
+}
+
 // timeOf is a time of the API: nanoseconds since the Unix epoch, zero for none.
 func timeOf(ns uint64) *time.Time {
 	if ns == 0 {
@@ -92,10 +102,15 @@ func timeOf(ns uint64) *time.Time {
 
 // timeCell is a time for a table, always equally long.
 func timeCell(ns uint64) string {
-	if ns == 0 {
+	return timeText(timeOf(ns))
+}
+
+// timeText is timeCell for a time that may be missing.
+func timeText(t *time.Time) string {
+	if t == nil {
 		return "-"
 	}
-	return timeOf(ns).Format("2006-01-02T15:04:05.000Z")
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
 // ageCell is how long before now a time was, for a table.

@@ -17,7 +17,8 @@ import (
 // queryFlags select stored messages.
 type queryFlags struct {
 	topic, issuer, from, to string
-	desc                    bool
+	kinds                   []string
+	desc, final             bool
 	limit                   uint32
 	pageToken               string
 }
@@ -30,7 +31,8 @@ func newQueryCommand() *cobra.Command {
 		Short: "Read stored messages",
 		Long: `query prints the messages that a node stores, by the time of their issuers, the
 oldest first. --topic takes MQTT wildcards: + for one level, # at the end for all
-below. Times are RFC 3339 or how long ago: --from 10m.
+below. Times are RFC 3339 or how long ago: --from 10m. Transfers and the witnesses
+of the committee are shown where --kind asks for them.
 
 An answer ends at --limit messages; the last line on standard error then says how
 to go on. With --json each object carries the page_token to go on behind it.
@@ -45,7 +47,7 @@ Content that is not printable text is base64.
 			if err != nil {
 				return err
 			}
-			p := &readingPrinter{out: cmd.OutOrStdout(), json: wantsJSON(cmd)}
+			p := &readingPrinter{out: cmd.OutOrStdout(), json: wantsJSON(cmd), kinds: len(q.kinds) > 0, cursors: q.final}
 			return client.call(cmd.Context(), func(ctx context.Context, conn *grpc.ClientConn) error {
 				return query(ctx, conn, request, p, cmd.ErrOrStderr())
 			})
@@ -57,6 +59,8 @@ Content that is not printable text is base64.
 	f.StringVar(&q.issuer, "issuer", "", "only messages that this key signed, 64 hexadecimal digits")
 	f.StringVar(&q.from, "from", "", "not before this time")
 	f.StringVar(&q.to, "to", "", "before this time")
+	addKindFlag(cmd, &q.kinds)
+	f.BoolVar(&q.final, "final", false, "show where each message became final")
 	f.BoolVar(&q.desc, "desc", false, "newest first")
 	f.Uint32Var(&q.limit, "limit", 1000, "at most so many messages, 1..100000")
 	f.StringVar(&q.pageToken, "page-token", "", "go on behind the message that had this token")
@@ -82,9 +86,14 @@ func (q *queryFlags) request() (*tangledv1.QueryRequest, error) {
 	if err != nil {
 		return nil, err
 	}
+	kinds, err := parseKinds(q.kinds)
+	if err != nil {
+		return nil, err
+	}
 	return &tangledv1.QueryRequest{
 		Topic: q.topic, Issuer: issuer, FromNs: from, ToNs: to,
 		Descending: q.desc, Limit: q.limit, PageToken: q.pageToken,
+		Kinds: kinds, WithFinal: q.final,
 	}, nil
 }
 

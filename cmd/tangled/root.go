@@ -16,7 +16,9 @@ anyone on the machine reads over gRPC or with the commands below.
 		Example: `  tangled init --network florence --nodes 3 --dir net
   tangled run --config net/node1/tangled.toml
   tangled submit --config net/node1/tangled.toml --topic air/1/pm10 21.5
-  tangled query --config net/node2/tangled.toml --topic 'air/#'`,
+  tangled query --config net/node2/tangled.toml --topic 'air/#'
+  tangled proof get --config net/node1/tangled.toml --wait ID > p.json
+  tangled proof verify p.json --genesis net/genesis.toml`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -33,6 +35,12 @@ anyone on the machine reads over gRPC or with the commands below.
 		newGetCommand(),
 		newQueryCommand(),
 		newTailCommand(),
+		newFollowCommand(),
+		newAnchorsCommand(),
+		newProofCommand(),
+		newKeyCommand(),
+		newBalanceCommand(),
+		newTransferCommand(),
 		newStatusCommand(),
 		newPeersCommand(),
 		newVersionCommand(),

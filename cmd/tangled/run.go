@@ -15,6 +15,7 @@ import (
 func newRunCommand() *cobra.Command {
 	var path string
 	var sets []string
+	var first bool
 	cmd := &cobra.Command{
 		Use:   "run --config FILE",
 		Short: "Run a node",
@@ -28,6 +29,15 @@ paths in the file start from the file's folder, others from the working director
 SIGINT or SIGTERM ends it in order: what was taken in is acknowledged, then the
 node leaves the network and closes its store. A second signal ends it at once;
 nothing acknowledged is lost by that either.
+
+A node on the committee may write one witness a round and never two, so a seat
+whose store is empty does not write at once: it first asks the other seats what
+they have seen of it, and until a quorum of them has told it takes no part in
+making messages final. It begins at once where a file first-start lies beside its
+key: init puts it there, and the node removes it when its first witness is on
+disk. --first-start says the same for this one start; say it only of a key that
+has never written a witness. A network of up to three equal seats cannot do
+without it: the others of so few are no quorum.
 ` + "\n" + exitHelp,
 		Example: `  tangled run --config net/node1/tangled.toml
   tangled run --config net/node1/tangled.toml --set log.level=debug --set metrics.listen=127.0.0.1:9100
@@ -45,12 +55,14 @@ nothing acknowledged is lost by that either.
 			if err != nil {
 				return err
 			}
+			c.FirstStart = first
 			return runNode(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr(), wantsJSON(cmd))
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&path, "config", "", "the node's tangled.toml")
 	f.StringArrayVar(&sets, "set", nil, "override a setting, key=value; may be repeated")
+	f.BoolVar(&first, "first-start", false, "this node's key has never written a witness: its seat begins at once")
 	if err := cmd.RegisterFlagCompletionFunc("set", completeSetting); err != nil {
 		panic(err) // the flag is defined above
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type service struct {
 	broker  *ingest.Broker
 	api     *api.Server
 	metrics *metricsServer
+	first   firstStart
 }
 
 // openService starts the node, then what depends on it. On an error nothing is
@@ -56,8 +58,17 @@ func openService(ctx context.Context, c *config, logger *slog.Logger) (s *servic
 	if err != nil {
 		return s, err
 	}
+	s.first = firstStart{path: filepath.Join(filepath.Dir(c.Key), firstStartFile), logger: logger}
+	given, err := s.first.given()
+	if err != nil {
+		return s, err
+	}
+	options.FirstStart = given || c.FirstStart
 	if s.node, err = node.Open(ctx, options); err != nil {
 		return s, err
+	}
+	if given {
+		s.first.watch(ctx, s.node)
 	}
 	if c.MQTT.Listen != "" {
 		if s.broker, err = ingest.Listen(ctx, c.brokerOptions(s.node, logger, registry)); err != nil {
@@ -166,6 +177,7 @@ func (s *service) Close(ctx context.Context) error {
 	if s.node != nil {
 		errs = append(errs, s.node.Close())
 	}
+	s.first.Close()
 	return errors.Join(errs...)
 }
 

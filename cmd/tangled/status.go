@@ -19,8 +19,9 @@ func newStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how a node is doing",
-		Long: `status shows a node's identity, what it holds, its peers and whether it takes data.
-It ends with exit code 1 when the node runs but takes no data.
+		Long: `status shows a node's identity, what it holds, how far finality has come, the seats
+of the committee, its peers and whether it takes data. It ends with exit code 1 when
+the node runs but takes no data, or has raised an alarm.
 ` + clientHelp + "\n" + exitHelp,
 		Example: `  tangled status --config net/node1/tangled.toml
   tangled status --api 127.0.0.1:7702 --json | jq .messages`,
@@ -59,6 +60,14 @@ type nodeStatus struct {
 	Orphans    uint64       `json:"orphans"`
 	Held       uint64       `json:"held"`
 	Newest     hexBytes     `json:"newest"`
+	Anchor     uint64       `json:"anchor"`
+	Commitment hexBytes     `json:"commitment"`
+	Waiting    uint64       `json:"waiting"`
+	Round      uint64       `json:"round"`
+	Seat       *uint32      `json:"seat,omitempty"`
+	Silent     bool         `json:"silent"`
+	Alarm      string       `json:"alarm,omitempty"`
+	Seats      []seatStatus `json:"seats"`
 	Connected  uint32       `json:"connected"`
 	Peers      []peerStatus `json:"peers"`
 }
@@ -71,6 +80,8 @@ func newNodeStatus(i *tangledv1.InfoResponse, peers []*tangledv1.Peer) nodeStatu
 		Started: timeOf(i.GetStartedNs()), Clock: timeOf(i.GetServerTimeNs()), LedgerTime: timeOf(i.GetLedgerTimeNs()),
 		Window: time.Duration(i.GetWindowNs()).String(), DataBits: i.GetDataBits(),
 		Messages: i.GetMessages(), Vertices: i.GetVertices(), Tips: i.GetTips(), Orphans: i.GetOrphans(), Held: i.GetHeld(),
+		Anchor: i.GetAnchor(), Commitment: i.GetCommitment(), Waiting: i.GetWaiting(), Round: i.GetRound(),
+		Seat: i.Seat, Silent: i.GetSilent(), Alarm: i.GetAlarm(), Seats: newSeatStatus(i.GetSeats()),
 		Newest: i.GetNewest(), Connected: i.GetPeers(), Peers: []peerStatus{},
 	}
 	for _, p := range peers {
@@ -94,10 +105,26 @@ func showStatus(ctx context.Context, conn *grpc.ClientConn, out io.Writer, asJSO
 	} else {
 		err = printStatus(info, list.GetPeers(), out)
 	}
-	if err == nil && info.GetUnhealthy() != "" {
-		err = errors.New("the node takes no data: " + plain(info.GetUnhealthy()))
+	if err != nil {
+		return err
 	}
-	return err
+	return trouble(info)
+}
+
+// trouble is an error for a node that runs and does not do what it is there for.
+func trouble(i *tangledv1.InfoResponse) error {
+	if i.GetUnhealthy() != "" {
+		return errors.New("the node takes no data: " + plain(i.GetUnhealthy()))
+	}
+	return alarm(i)
+}
+
+// alarm is an error for a node whose ledger is not what the committee signed.
+func alarm(i *tangledv1.InfoResponse) error {
+	if i.GetAlarm() != "" {
+		return errors.New("nothing is final here any more: " + plain(i.GetAlarm()))
+	}
+	return nil
 }
 
 func printStatus(i *tangledv1.InfoResponse, peers []*tangledv1.Peer, out io.Writer) error {
@@ -121,11 +148,23 @@ func printStatus(i *tangledv1.InfoResponse, peers []*tangledv1.Peer, out io.Writ
 	t.row("tips", count(i.GetTips()))
 	t.row("orphans", count(i.GetOrphans()))
 	t.row("held", count(i.GetHeld()))
+	t.row("anchor", fmt.Sprintf("%d (%x)", i.GetAnchor(), i.GetCommitment()))
 	t.row("ledger time", timeCell(i.GetLedgerTimeNs()))
+	t.row("waiting", fmt.Sprintf("%d to become final", i.GetWaiting()))
+	t.row("seat", ownSeat(i))
+	if i.GetAlarm() != "" {
+		t.row("alarm", i.GetAlarm())
+	}
 	t.row("newest", hexBytes(i.GetNewest()).String())
 	t.row("peers", fmt.Sprintf("%d connected of %d", i.GetPeers(), len(peers)))
 	if err := t.flush(); err != nil {
 		return err
+	}
+	if len(i.GetSeats()) > 0 {
+		fmt.Fprintln(out)
+		if err := printSeats(i, out); err != nil {
+			return err
+		}
 	}
 	if len(peers) == 0 {
 		return nil

@@ -34,13 +34,13 @@ type city struct {
 	ids []message.ID // acknowledged
 }
 
-func inBubble(t *testing.T, middle, permanodes int, test func(*city)) {
+// inBubble fills in what opts leave open and starts the network.
+func inBubble(t *testing.T, opts Options, test func(*city)) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := memnet.New()
 		mem.SetLatency(15 * time.Millisecond)
-		n, err := Start(t.Context(), Options{
-			Middle: middle, Permanodes: permanodes, Memory: mem, Dir: t.TempDir(), DataBits: 2,
-		})
+		opts.Memory, opts.Dir, opts.DataBits = mem, t.TempDir(), 2
+		n, err := Start(t.Context(), opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,6 +78,17 @@ func (c *city) lacks(m *Member) (n int) {
 	return n
 }
 
+// run issues readings at random members, ten a second.
+func (c *city) run(r *rand.Rand, seconds int, meanwhile func(tick int)) {
+	for tick := range seconds * 10 {
+		c.issue(r.IntN(len(c.Members)))
+		if meanwhile != nil {
+			meanwhile(tick)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 // settle waits until every member has every message, and compares what they
 // say of the DAG.
 func (c *city) settle(limit time.Duration) {
@@ -110,67 +121,62 @@ func (c *city) settle(limit time.Duration) {
 
 func TestEveryMessageReachesEveryNode(t *testing.T) { everyMessageReachesEveryNode(t, 7) }
 
-// everyMessageReachesEveryNode runs a city through lost connections, a
-// partition and a restart.
+// everyMessageReachesEveryNode is about the DAG alone: without witnesses it comes
+// to rest, and all nodes must then say the same of it.
 func everyMessageReachesEveryNode(t *testing.T, seed uint64) {
-	inBubble(t, 6, 1, func(c *city) {
-		t := c.t
-		r := rand.New(rand.NewPCG(seed, 0))
-		ctx := c.t.Context()
-		run := func(seconds int, meanwhile func(tick int)) {
-			for tick := range seconds * 10 {
-				c.issue(r.IntN(len(c.Members)))
-				if meanwhile != nil {
-					meanwhile(tick)
-				}
-				time.Sleep(100 * time.Millisecond)
-			}
-		}
-		run(10, nil)
-
-		// Connections break while frames are under way: what was in them is lost.
-		cuts := 0
-		run(20, func(tick int) {
-			if tick%3 == 0 {
-				e := Edges(len(c.Members))[r.IntN(len(Edges(len(c.Members))))]
-				cuts += c.net.Cut(Addr(e[0]), Addr(e[1]))
-			}
-		})
-		if cuts < 10 {
-			t.Errorf("%d connections cut: the test shows little", cuts)
-		}
-
-		// Both sides of a partition go on alone.
-		var left []netip.Addr
-		for i := range 3 {
-			left = append(left, Addr(i))
-		}
-		before := len(c.ids)
-		c.net.Partition(left)
-		run(20, nil)
-		apart := 0
-		for _, id := range c.ids[before:] {
-			_, a := c.Members[1].Node.Get(id)
-			_, b := c.Members[4].Node.Get(id)
-			if (a == nil) != (b == nil) {
-				apart++
-			}
-		}
-		if apart < 100 {
-			t.Errorf("%d messages on one side alone: the partition did not part", apart)
-		}
-		c.net.Heal()
-
-		// A member is away and comes back.
-		away := c.Members[2]
-		if err := away.Stop(ctx); err != nil {
-			t.Fatal(err)
-		}
-		run(10, nil)
-		if err := c.Restart(ctx, away); err != nil {
-			t.Fatal(err)
-		}
-		run(5, nil)
+	inBubble(t, Options{Middle: 6, Permanodes: 1, Seats: NoSeats}, func(c *city) {
+		c.suffer(seed)
 		c.settle(3 * time.Minute)
 	})
+}
+
+// suffer runs a city of seven through lost connections, a partition and a
+// restart.
+func (c *city) suffer(seed uint64) {
+	t, r := c.t, rand.New(rand.NewPCG(seed, 0))
+	c.run(r, 10, nil)
+
+	// Connections break while frames are under way: what was in them is lost.
+	cuts := 0
+	c.run(r, 20, func(tick int) {
+		if tick%3 == 0 {
+			e := Edges(len(c.Members))[r.IntN(len(Edges(len(c.Members))))]
+			cuts += c.net.Cut(Addr(e[0]), Addr(e[1]))
+		}
+	})
+	if cuts < 10 {
+		t.Errorf("%d connections cut: the test shows little", cuts)
+	}
+
+	// Both sides of a partition go on alone.
+	var left []netip.Addr
+	for i := range 3 {
+		left = append(left, Addr(i))
+	}
+	before := len(c.ids)
+	c.net.Partition(left)
+	c.run(r, 20, nil)
+	apart := 0
+	for _, id := range c.ids[before:] {
+		_, a := c.Members[1].Node.Get(id)
+		_, b := c.Members[4].Node.Get(id)
+		if (a == nil) != (b == nil) {
+			apart++
+		}
+	}
+	if apart < 100 {
+		t.Errorf("%d messages on one side alone: the partition did not part", apart)
+	}
+	c.net.Heal()
+
+	// A member is away and comes back.
+	away := c.Members[2]
+	if err := away.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.run(r, 10, nil)
+	if err := c.Restart(t.Context(), away); err != nil {
+		t.Fatal(err)
+	}
+	c.run(r, 5, nil)
 }

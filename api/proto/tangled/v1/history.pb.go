@@ -21,11 +21,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// QueryRequest selects stored messages. An empty one selects all.
+// QueryRequest selects stored messages. An empty one selects all data messages.
 type QueryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An MQTT topic filter, at most 256 bytes: '+' stands for one level, '#' at the
-	// end for any number. Empty selects messages of every kind and topic.
+	// end for any number. Only data messages have a topic. Empty selects all.
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
 	// The Ed25519 public key of the only issuer to show, 32 bytes; empty for all.
 	Issuer []byte `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
@@ -43,7 +43,11 @@ type QueryRequest struct {
 	// above but limit must be as they were then; otherwise INVALID_ARGUMENT.
 	PageToken string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Fill in Message.raw.
-	IncludeRaw    bool `protobuf:"varint,8,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
+	IncludeRaw bool `protobuf:"varint,8,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
+	// The kinds of message to show; empty for data alone.
+	Kinds []Kind `protobuf:"varint,9,rep,packed,name=kinds,proto3,enum=tangled.v1.Kind" json:"kinds,omitempty"`
+	// Fill in Message.final.
+	WithFinal     bool `protobuf:"varint,10,opt,name=with_final,json=withFinal,proto3" json:"with_final,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +138,20 @@ func (x *QueryRequest) GetIncludeRaw() bool {
 	return false
 }
 
+func (x *QueryRequest) GetKinds() []Kind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *QueryRequest) GetWithFinal() bool {
+	if x != nil {
+		return x.WithFinal
+	}
+	return false
+}
+
 // QueryResponse is one message of the selection.
 type QueryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -189,7 +207,7 @@ func (x *QueryResponse) GetPageToken() string {
 	return ""
 }
 
-// TailRequest selects what to follow. An empty one selects all.
+// TailRequest selects what to follow. An empty one selects all data messages.
 type TailRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An MQTT topic filter, at most 256 bytes, as in QueryRequest.
@@ -197,7 +215,9 @@ type TailRequest struct {
 	// The Ed25519 public key of the only issuer to show, 32 bytes; empty for all.
 	Issuer []byte `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
 	// Fill in Message.raw.
-	IncludeRaw    bool `protobuf:"varint,3,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
+	IncludeRaw bool `protobuf:"varint,3,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
+	// The kinds of message to show; empty for data alone.
+	Kinds         []Kind `protobuf:"varint,4,rep,packed,name=kinds,proto3,enum=tangled.v1.Kind" json:"kinds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -251,6 +271,13 @@ func (x *TailRequest) GetIncludeRaw() bool {
 		return x.IncludeRaw
 	}
 	return false
+}
+
+func (x *TailRequest) GetKinds() []Kind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
 }
 
 // TailResponse is one message that became durable.
@@ -308,12 +335,215 @@ func (x *TailResponse) GetDurableNs() uint64 {
 	return 0
 }
 
+// Cursor is a place in the network-wide order of final messages.
+type Cursor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The anchor that included a message, from 1.
+	Anchor uint64 `protobuf:"varint,1,opt,name=anchor,proto3" json:"anchor,omitempty"`
+	// Its place among what that anchor included, from 0.
+	Index         uint32 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cursor) Reset() {
+	*x = Cursor{}
+	mi := &file_tangled_v1_history_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cursor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cursor) ProtoMessage() {}
+
+func (x *Cursor) ProtoReflect() protoreflect.Message {
+	mi := &file_tangled_v1_history_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cursor.ProtoReflect.Descriptor instead.
+func (*Cursor) Descriptor() ([]byte, []int) {
+	return file_tangled_v1_history_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Cursor) GetAnchor() uint64 {
+	if x != nil {
+		return x.Anchor
+	}
+	return 0
+}
+
+func (x *Cursor) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// FollowRequest selects what to follow. An empty one selects all data messages
+// from the beginning on.
+type FollowRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A cursor of an earlier FollowResponse, from any node: go on behind it. Absent
+	// for the beginning.
+	After *Cursor `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
+	// An MQTT topic filter, at most 256 bytes, as in QueryRequest.
+	Topic string `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	// The kinds of message to show; empty for data alone.
+	Kinds []Kind `protobuf:"varint,3,rep,packed,name=kinds,proto3,enum=tangled.v1.Kind" json:"kinds,omitempty"`
+	// The Ed25519 public key of the only issuer to show, 32 bytes; empty for all.
+	Issuer []byte `protobuf:"bytes,4,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Fill in Message.raw.
+	IncludeRaw    bool `protobuf:"varint,5,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowRequest) Reset() {
+	*x = FollowRequest{}
+	mi := &file_tangled_v1_history_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowRequest) ProtoMessage() {}
+
+func (x *FollowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tangled_v1_history_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
+func (*FollowRequest) Descriptor() ([]byte, []int) {
+	return file_tangled_v1_history_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FollowRequest) GetAfter() *Cursor {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *FollowRequest) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *FollowRequest) GetKinds() []Kind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *FollowRequest) GetIssuer() []byte {
+	if x != nil {
+		return x.Issuer
+	}
+	return nil
+}
+
+func (x *FollowRequest) GetIncludeRaw() bool {
+	if x != nil {
+		return x.IncludeRaw
+	}
+	return false
+}
+
+// FollowResponse is one final message, or tells how far the stream has come.
+type FollowResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where this is in the order: to go on behind it.
+	Cursor *Cursor `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// The message; its seen_ns is zero. Absent where only the cursor moved.
+	Message *Message `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// What became of the message.
+	Outcome       Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=tangled.v1.Outcome" json:"outcome,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowResponse) Reset() {
+	*x = FollowResponse{}
+	mi := &file_tangled_v1_history_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowResponse) ProtoMessage() {}
+
+func (x *FollowResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tangled_v1_history_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
+func (*FollowResponse) Descriptor() ([]byte, []int) {
+	return file_tangled_v1_history_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FollowResponse) GetCursor() *Cursor {
+	if x != nil {
+		return x.Cursor
+	}
+	return nil
+}
+
+func (x *FollowResponse) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *FollowResponse) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
 var File_tangled_v1_history_proto protoreflect.FileDescriptor
 
 const file_tangled_v1_history_proto_rawDesc = "" +
 	"\n" +
 	"\x18tangled/v1/history.proto\x12\n" +
-	"tangled.v1\x1a\x19tangled/v1/messages.proto\"\xe0\x01\n" +
+	"tangled.v1\x1a\x19tangled/v1/messages.proto\"\xa7\x02\n" +
 	"\fQueryRequest\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x16\n" +
 	"\x06issuer\x18\x02 \x01(\fR\x06issuer\x12\x17\n" +
@@ -326,23 +556,43 @@ const file_tangled_v1_history_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\a \x01(\tR\tpageToken\x12\x1f\n" +
 	"\vinclude_raw\x18\b \x01(\bR\n" +
-	"includeRaw\"]\n" +
+	"includeRaw\x12&\n" +
+	"\x05kinds\x18\t \x03(\x0e2\x10.tangled.v1.KindR\x05kinds\x12\x1d\n" +
+	"\n" +
+	"with_final\x18\n" +
+	" \x01(\bR\twithFinal\"]\n" +
 	"\rQueryResponse\x12-\n" +
 	"\amessage\x18\x01 \x01(\v2\x13.tangled.v1.MessageR\amessage\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"\\\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\x84\x01\n" +
 	"\vTailRequest\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x16\n" +
 	"\x06issuer\x18\x02 \x01(\fR\x06issuer\x12\x1f\n" +
 	"\vinclude_raw\x18\x03 \x01(\bR\n" +
-	"includeRaw\"\\\n" +
+	"includeRaw\x12&\n" +
+	"\x05kinds\x18\x04 \x03(\x0e2\x10.tangled.v1.KindR\x05kinds\"\\\n" +
 	"\fTailResponse\x12-\n" +
 	"\amessage\x18\x01 \x01(\v2\x13.tangled.v1.MessageR\amessage\x12\x1d\n" +
 	"\n" +
-	"durable_ns\x18\x02 \x01(\x04R\tdurableNs2\x8d\x01\n" +
+	"durable_ns\x18\x02 \x01(\x04R\tdurableNs\"6\n" +
+	"\x06Cursor\x12\x16\n" +
+	"\x06anchor\x18\x01 \x01(\x04R\x06anchor\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\rR\x05index\"\xb0\x01\n" +
+	"\rFollowRequest\x12(\n" +
+	"\x05after\x18\x01 \x01(\v2\x12.tangled.v1.CursorR\x05after\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12&\n" +
+	"\x05kinds\x18\x03 \x03(\x0e2\x10.tangled.v1.KindR\x05kinds\x12\x16\n" +
+	"\x06issuer\x18\x04 \x01(\fR\x06issuer\x12\x1f\n" +
+	"\vinclude_raw\x18\x05 \x01(\bR\n" +
+	"includeRaw\"\x9a\x01\n" +
+	"\x0eFollowResponse\x12*\n" +
+	"\x06cursor\x18\x01 \x01(\v2\x12.tangled.v1.CursorR\x06cursor\x12-\n" +
+	"\amessage\x18\x02 \x01(\v2\x13.tangled.v1.MessageR\amessage\x12-\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\x13.tangled.v1.OutcomeR\aoutcome2\xd0\x01\n" +
 	"\x0eHistoryService\x12>\n" +
 	"\x05Query\x12\x18.tangled.v1.QueryRequest\x1a\x19.tangled.v1.QueryResponse0\x01\x12;\n" +
-	"\x04Tail\x12\x17.tangled.v1.TailRequest\x1a\x18.tangled.v1.TailResponse0\x01B(Z&tangled/api/proto/tangled/v1;tangledv1b\x06proto3"
+	"\x04Tail\x12\x17.tangled.v1.TailRequest\x1a\x18.tangled.v1.TailResponse0\x01\x12A\n" +
+	"\x06Follow\x12\x19.tangled.v1.FollowRequest\x1a\x1a.tangled.v1.FollowResponse0\x01B(Z&tangled/api/proto/tangled/v1;tangledv1b\x06proto3"
 
 var (
 	file_tangled_v1_history_proto_rawDescOnce sync.Once
@@ -356,26 +606,40 @@ func file_tangled_v1_history_proto_rawDescGZIP() []byte {
 	return file_tangled_v1_history_proto_rawDescData
 }
 
-var file_tangled_v1_history_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_tangled_v1_history_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_tangled_v1_history_proto_goTypes = []any{
-	(*QueryRequest)(nil),  // 0: tangled.v1.QueryRequest
-	(*QueryResponse)(nil), // 1: tangled.v1.QueryResponse
-	(*TailRequest)(nil),   // 2: tangled.v1.TailRequest
-	(*TailResponse)(nil),  // 3: tangled.v1.TailResponse
-	(*Message)(nil),       // 4: tangled.v1.Message
+	(*QueryRequest)(nil),   // 0: tangled.v1.QueryRequest
+	(*QueryResponse)(nil),  // 1: tangled.v1.QueryResponse
+	(*TailRequest)(nil),    // 2: tangled.v1.TailRequest
+	(*TailResponse)(nil),   // 3: tangled.v1.TailResponse
+	(*Cursor)(nil),         // 4: tangled.v1.Cursor
+	(*FollowRequest)(nil),  // 5: tangled.v1.FollowRequest
+	(*FollowResponse)(nil), // 6: tangled.v1.FollowResponse
+	(Kind)(0),              // 7: tangled.v1.Kind
+	(*Message)(nil),        // 8: tangled.v1.Message
+	(Outcome)(0),           // 9: tangled.v1.Outcome
 }
 var file_tangled_v1_history_proto_depIdxs = []int32{
-	4, // 0: tangled.v1.QueryResponse.message:type_name -> tangled.v1.Message
-	4, // 1: tangled.v1.TailResponse.message:type_name -> tangled.v1.Message
-	0, // 2: tangled.v1.HistoryService.Query:input_type -> tangled.v1.QueryRequest
-	2, // 3: tangled.v1.HistoryService.Tail:input_type -> tangled.v1.TailRequest
-	1, // 4: tangled.v1.HistoryService.Query:output_type -> tangled.v1.QueryResponse
-	3, // 5: tangled.v1.HistoryService.Tail:output_type -> tangled.v1.TailResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	7,  // 0: tangled.v1.QueryRequest.kinds:type_name -> tangled.v1.Kind
+	8,  // 1: tangled.v1.QueryResponse.message:type_name -> tangled.v1.Message
+	7,  // 2: tangled.v1.TailRequest.kinds:type_name -> tangled.v1.Kind
+	8,  // 3: tangled.v1.TailResponse.message:type_name -> tangled.v1.Message
+	4,  // 4: tangled.v1.FollowRequest.after:type_name -> tangled.v1.Cursor
+	7,  // 5: tangled.v1.FollowRequest.kinds:type_name -> tangled.v1.Kind
+	4,  // 6: tangled.v1.FollowResponse.cursor:type_name -> tangled.v1.Cursor
+	8,  // 7: tangled.v1.FollowResponse.message:type_name -> tangled.v1.Message
+	9,  // 8: tangled.v1.FollowResponse.outcome:type_name -> tangled.v1.Outcome
+	0,  // 9: tangled.v1.HistoryService.Query:input_type -> tangled.v1.QueryRequest
+	2,  // 10: tangled.v1.HistoryService.Tail:input_type -> tangled.v1.TailRequest
+	5,  // 11: tangled.v1.HistoryService.Follow:input_type -> tangled.v1.FollowRequest
+	1,  // 12: tangled.v1.HistoryService.Query:output_type -> tangled.v1.QueryResponse
+	3,  // 13: tangled.v1.HistoryService.Tail:output_type -> tangled.v1.TailResponse
+	6,  // 14: tangled.v1.HistoryService.Follow:output_type -> tangled.v1.FollowResponse
+	12, // [12:15] is the sub-list for method output_type
+	9,  // [9:12] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_tangled_v1_history_proto_init() }
@@ -390,7 +654,7 @@ func file_tangled_v1_history_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tangled_v1_history_proto_rawDesc), len(file_tangled_v1_history_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,26 +19,38 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	HistoryService_Query_FullMethodName = "/tangled.v1.HistoryService/Query"
-	HistoryService_Tail_FullMethodName  = "/tangled.v1.HistoryService/Tail"
+	HistoryService_Query_FullMethodName  = "/tangled.v1.HistoryService/Query"
+	HistoryService_Tail_FullMethodName   = "/tangled.v1.HistoryService/Tail"
+	HistoryService_Follow_FullMethodName = "/tangled.v1.HistoryService/Follow"
 )
 
 // HistoryServiceClient is the client API for HistoryService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// HistoryService reads what a node stores and follows what it takes in.
+// HistoryService reads what a node stores and follows what it takes in and what
+// becomes final.
+//
+// A client of a stream that takes nothing for 30 s is cut off with ABORTED.
 type HistoryServiceClient interface {
 	// Query streams one page of the stored messages, in the order of their IDs, which
 	// is the order of their timestamps. No message comes twice; what the node takes in
 	// meanwhile may or may not be among them. A page with fewer messages than its
-	// limit is the last one.
+	// limit is the last one. Of a reading that was issued again because its message
+	// did not become final, the newer message is shown only.
 	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[QueryResponse], error)
 	// Tail streams what becomes durable on this node, in that order, from the moment
 	// the response headers come: they are sent at once. It does not end by itself. A
 	// client that falls 16,384 messages behind is cut off with ABORTED and should
 	// Query what it missed.
 	Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailResponse], error)
+	// Follow streams the final messages in their network-wide order, the history from
+	// behind a cursor on and then what becomes final, without a gap and without a
+	// repeat. A cursor may be kept for ever and taken to another node of the network.
+	// Where the request selects little, a response with a cursor alone comes every
+	// few seconds, so that a client need not read again what it did not select. It
+	// does not end by itself.
+	Follow(ctx context.Context, in *FollowRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowResponse], error)
 }
 
 type historyServiceClient struct {
@@ -87,22 +99,52 @@ func (c *historyServiceClient) Tail(ctx context.Context, in *TailRequest, opts .
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type HistoryService_TailClient = grpc.ServerStreamingClient[TailResponse]
 
+func (c *historyServiceClient) Follow(ctx context.Context, in *FollowRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &HistoryService_ServiceDesc.Streams[2], HistoryService_Follow_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FollowRequest, FollowResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type HistoryService_FollowClient = grpc.ServerStreamingClient[FollowResponse]
+
 // HistoryServiceServer is the server API for HistoryService service.
 // All implementations must embed UnimplementedHistoryServiceServer
 // for forward compatibility.
 //
-// HistoryService reads what a node stores and follows what it takes in.
+// HistoryService reads what a node stores and follows what it takes in and what
+// becomes final.
+//
+// A client of a stream that takes nothing for 30 s is cut off with ABORTED.
 type HistoryServiceServer interface {
 	// Query streams one page of the stored messages, in the order of their IDs, which
 	// is the order of their timestamps. No message comes twice; what the node takes in
 	// meanwhile may or may not be among them. A page with fewer messages than its
-	// limit is the last one.
+	// limit is the last one. Of a reading that was issued again because its message
+	// did not become final, the newer message is shown only.
 	Query(*QueryRequest, grpc.ServerStreamingServer[QueryResponse]) error
 	// Tail streams what becomes durable on this node, in that order, from the moment
 	// the response headers come: they are sent at once. It does not end by itself. A
 	// client that falls 16,384 messages behind is cut off with ABORTED and should
 	// Query what it missed.
 	Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error
+	// Follow streams the final messages in their network-wide order, the history from
+	// behind a cursor on and then what becomes final, without a gap and without a
+	// repeat. A cursor may be kept for ever and taken to another node of the network.
+	// Where the request selects little, a response with a cursor alone comes every
+	// few seconds, so that a client need not read again what it did not select. It
+	// does not end by itself.
+	Follow(*FollowRequest, grpc.ServerStreamingServer[FollowResponse]) error
 	mustEmbedUnimplementedHistoryServiceServer()
 }
 
@@ -118,6 +160,9 @@ func (UnimplementedHistoryServiceServer) Query(*QueryRequest, grpc.ServerStreami
 }
 func (UnimplementedHistoryServiceServer) Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error {
 	return status.Error(codes.Unimplemented, "method Tail not implemented")
+}
+func (UnimplementedHistoryServiceServer) Follow(*FollowRequest, grpc.ServerStreamingServer[FollowResponse]) error {
+	return status.Error(codes.Unimplemented, "method Follow not implemented")
 }
 func (UnimplementedHistoryServiceServer) mustEmbedUnimplementedHistoryServiceServer() {}
 func (UnimplementedHistoryServiceServer) testEmbeddedByValue()                        {}
@@ -162,6 +207,17 @@ func _HistoryService_Tail_Handler(srv interface{}, stream grpc.ServerStream) err
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type HistoryService_TailServer = grpc.ServerStreamingServer[TailResponse]
 
+func _HistoryService_Follow_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FollowRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(HistoryServiceServer).Follow(m, &grpc.GenericServerStream[FollowRequest, FollowResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type HistoryService_FollowServer = grpc.ServerStreamingServer[FollowResponse]
+
 // HistoryService_ServiceDesc is the grpc.ServiceDesc for HistoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -178,6 +234,11 @@ var HistoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Tail",
 			Handler:       _HistoryService_Tail_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Follow",
+			Handler:       _HistoryService_Follow_Handler,
 			ServerStreams: true,
 		},
 	},

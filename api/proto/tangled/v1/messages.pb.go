@@ -10,9 +10,16 @@
 // ID is 40 bytes: its timestamp (8 bytes, big-endian) and a BLAKE2b-256 hash; so
 // IDs sort by time. An empty bytes field is an ID or key that is not given.
 //
+// What becomes of messages is decided by anchors: witnesses that the committee
+// committed, counted from 1. Each includes messages in one order. The anchor and
+// the index in it are a message's position, the same on every node.
+//
 // An INVALID_ARGUMENT for a message or a reading that can never be valid carries
 // a google.rpc.ErrorInfo: its domain is "tangled", its reason one of a fixed set
-// in capitals (TOPIC, TOO_LARGE, SIGNATURE, WORK, ...).
+// in capitals (TOPIC, TOO_LARGE, SIGNATURE, WORK, ...). So does a
+// FAILED_PRECONDITION that is about finality: NOT_FINAL (ask again), ALARM (more
+// than a third of the committee signed something else than this node worked out:
+// ask another node) or NO_COMMITTEE (in this network nothing becomes final).
 
 package tangledv1
 
@@ -38,6 +45,10 @@ const (
 	Kind_KIND_UNSPECIFIED Kind = 0
 	// A reading under a topic: Data.
 	Kind_KIND_DATA Kind = 1
+	// A payment: Transfer.
+	Kind_KIND_TRANSFER Kind = 2
+	// A seat's message for one round: Witness.
+	Kind_KIND_WITNESS Kind = 3
 )
 
 // Enum value maps for Kind.
@@ -45,10 +56,14 @@ var (
 	Kind_name = map[int32]string{
 		0: "KIND_UNSPECIFIED",
 		1: "KIND_DATA",
+		2: "KIND_TRANSFER",
+		3: "KIND_WITNESS",
 	}
 	Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"KIND_DATA":        1,
+		"KIND_TRANSFER":    2,
+		"KIND_WITNESS":     3,
 	}
 )
 
@@ -79,6 +94,62 @@ func (Kind) EnumDescriptor() ([]byte, []int) {
 	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{0}
 }
 
+// Wait is how long a submission waits for its reply.
+type Wait int32
+
+const (
+	// As WAIT_DURABLE.
+	Wait_WAIT_UNSPECIFIED Wait = 0
+	// Until the message is on this node's disk.
+	Wait_WAIT_DURABLE Wait = 1
+	// Until it is final too, a second or two where all goes well. When the deadline
+	// comes first, the message stays durable and may become final later: the text
+	// of the error names it. What is dropped, by its State, is not waited for.
+	// FAILED_PRECONDITION where nothing becomes final.
+	Wait_WAIT_FINAL Wait = 2
+)
+
+// Enum value maps for Wait.
+var (
+	Wait_name = map[int32]string{
+		0: "WAIT_UNSPECIFIED",
+		1: "WAIT_DURABLE",
+		2: "WAIT_FINAL",
+	}
+	Wait_value = map[string]int32{
+		"WAIT_UNSPECIFIED": 0,
+		"WAIT_DURABLE":     1,
+		"WAIT_FINAL":       2,
+	}
+)
+
+func (x Wait) Enum() *Wait {
+	p := new(Wait)
+	*p = x
+	return p
+}
+
+func (x Wait) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Wait) Descriptor() protoreflect.EnumDescriptor {
+	return file_tangled_v1_messages_proto_enumTypes[1].Descriptor()
+}
+
+func (Wait) Type() protoreflect.EnumType {
+	return &file_tangled_v1_messages_proto_enumTypes[1]
+}
+
+func (x Wait) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Wait.Descriptor instead.
+func (Wait) EnumDescriptor() ([]byte, []int) {
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{1}
+}
+
 // State is what became of a valid message. Only STATE_DURABLE and
 // STATE_DUPLICATE may be taken as an acknowledgement.
 type State int32
@@ -100,6 +171,8 @@ const (
 	// Older than the network's window: dropped. The reading has to be issued again
 	// in a new message.
 	State_STATE_STALE State = 6
+	// A third witness of one seat for a round, which nothing refers to: dropped.
+	State_STATE_SURPLUS State = 7
 )
 
 // Enum value maps for State.
@@ -112,6 +185,7 @@ var (
 		4: "STATE_HELD",
 		5: "STATE_AHEAD",
 		6: "STATE_STALE",
+		7: "STATE_SURPLUS",
 	}
 	State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -121,6 +195,7 @@ var (
 		"STATE_HELD":        4,
 		"STATE_AHEAD":       5,
 		"STATE_STALE":       6,
+		"STATE_SURPLUS":     7,
 	}
 )
 
@@ -135,11 +210,11 @@ func (x State) String() string {
 }
 
 func (State) Descriptor() protoreflect.EnumDescriptor {
-	return file_tangled_v1_messages_proto_enumTypes[1].Descriptor()
+	return file_tangled_v1_messages_proto_enumTypes[2].Descriptor()
 }
 
 func (State) Type() protoreflect.EnumType {
-	return &file_tangled_v1_messages_proto_enumTypes[1]
+	return &file_tangled_v1_messages_proto_enumTypes[2]
 }
 
 func (x State) Number() protoreflect.EnumNumber {
@@ -148,7 +223,204 @@ func (x State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use State.Descriptor instead.
 func (State) EnumDescriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{1}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{2}
+}
+
+// Finality tells whether an anchor has included a message.
+type Finality int32
+
+const (
+	Finality_FINALITY_UNSPECIFIED Finality = 0
+	// Not yet.
+	Finality_FINALITY_PENDING Finality = 1
+	// Yes, for ever and on every node.
+	Finality_FINALITY_FINAL Finality = 2
+	// No, and none will: it is too old. The node that issued it issues the same
+	// payload again.
+	Finality_FINALITY_STALE Finality = 3
+)
+
+// Enum value maps for Finality.
+var (
+	Finality_name = map[int32]string{
+		0: "FINALITY_UNSPECIFIED",
+		1: "FINALITY_PENDING",
+		2: "FINALITY_FINAL",
+		3: "FINALITY_STALE",
+	}
+	Finality_value = map[string]int32{
+		"FINALITY_UNSPECIFIED": 0,
+		"FINALITY_PENDING":     1,
+		"FINALITY_FINAL":       2,
+		"FINALITY_STALE":       3,
+	}
+)
+
+func (x Finality) Enum() *Finality {
+	p := new(Finality)
+	*p = x
+	return p
+}
+
+func (x Finality) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Finality) Descriptor() protoreflect.EnumDescriptor {
+	return file_tangled_v1_messages_proto_enumTypes[3].Descriptor()
+}
+
+func (Finality) Type() protoreflect.EnumType {
+	return &file_tangled_v1_messages_proto_enumTypes[3]
+}
+
+func (x Finality) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Finality.Descriptor instead.
+func (Finality) EnumDescriptor() ([]byte, []int) {
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{3}
+}
+
+// Outcome is what became of a message that an anchor included. Of transfers,
+// only OUTCOME_APPLIED moved value.
+type Outcome int32
+
+const (
+	Outcome_OUTCOME_UNSPECIFIED Outcome = 0
+	// Data or a witness: there was nothing to apply.
+	Outcome_OUTCOME_INCLUDED Outcome = 1
+	// The transfer moved its value.
+	Outcome_OUTCOME_APPLIED Outcome = 2
+	// The anchor's ledger time is after the transfer's valid_until_ns.
+	Outcome_OUTCOME_EXPIRED Outcome = 3
+	// The same transfer had been applied, carried by another message.
+	Outcome_OUTCOME_DUPLICATE Outcome = 4
+	// Another transfer had used the nonce.
+	Outcome_OUTCOME_DOUBLE_SPEND Outcome = 5
+	// The nonce is 64 or more above the owner's least unused one. The transfer may
+	// be carried again until it expires.
+	Outcome_OUTCOME_NONCE_TOO_FAR Outcome = 6
+	// The owner had less than the transfer spends. The transfer may be carried
+	// again until it expires; to be sure that it is not, its owner uses the nonce
+	// otherwise.
+	Outcome_OUTCOME_INSUFFICIENT Outcome = 7
+)
+
+// Enum value maps for Outcome.
+var (
+	Outcome_name = map[int32]string{
+		0: "OUTCOME_UNSPECIFIED",
+		1: "OUTCOME_INCLUDED",
+		2: "OUTCOME_APPLIED",
+		3: "OUTCOME_EXPIRED",
+		4: "OUTCOME_DUPLICATE",
+		5: "OUTCOME_DOUBLE_SPEND",
+		6: "OUTCOME_NONCE_TOO_FAR",
+		7: "OUTCOME_INSUFFICIENT",
+	}
+	Outcome_value = map[string]int32{
+		"OUTCOME_UNSPECIFIED":   0,
+		"OUTCOME_INCLUDED":      1,
+		"OUTCOME_APPLIED":       2,
+		"OUTCOME_EXPIRED":       3,
+		"OUTCOME_DUPLICATE":     4,
+		"OUTCOME_DOUBLE_SPEND":  5,
+		"OUTCOME_NONCE_TOO_FAR": 6,
+		"OUTCOME_INSUFFICIENT":  7,
+	}
+)
+
+func (x Outcome) Enum() *Outcome {
+	p := new(Outcome)
+	*p = x
+	return p
+}
+
+func (x Outcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Outcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_tangled_v1_messages_proto_enumTypes[4].Descriptor()
+}
+
+func (Outcome) Type() protoreflect.EnumType {
+	return &file_tangled_v1_messages_proto_enumTypes[4]
+}
+
+func (x Outcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Outcome.Descriptor instead.
+func (Outcome) EnumDescriptor() ([]byte, []int) {
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{4}
+}
+
+// Final is where a message became final, and what became of it there.
+type Final struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The anchor that included it, from 1.
+	Anchor uint64 `protobuf:"varint,1,opt,name=anchor,proto3" json:"anchor,omitempty"`
+	// Its place among what that anchor included, from 0.
+	Index uint32 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	// What became of it.
+	Outcome       Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=tangled.v1.Outcome" json:"outcome,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Final) Reset() {
+	*x = Final{}
+	mi := &file_tangled_v1_messages_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Final) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Final) ProtoMessage() {}
+
+func (x *Final) ProtoReflect() protoreflect.Message {
+	mi := &file_tangled_v1_messages_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Final.ProtoReflect.Descriptor instead.
+func (*Final) Descriptor() ([]byte, []int) {
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Final) GetAnchor() uint64 {
+	if x != nil {
+		return x.Anchor
+	}
+	return 0
+}
+
+func (x *Final) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Final) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
 }
 
 // Data is a reading under a topic.
@@ -174,7 +446,7 @@ type Data struct {
 
 func (x *Data) Reset() {
 	*x = Data{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[0]
+	mi := &file_tangled_v1_messages_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -186,7 +458,7 @@ func (x *Data) String() string {
 func (*Data) ProtoMessage() {}
 
 func (x *Data) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[0]
+	mi := &file_tangled_v1_messages_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -199,7 +471,7 @@ func (x *Data) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Data.ProtoReflect.Descriptor instead.
 func (*Data) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{0}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Data) GetTopic() string {
@@ -237,6 +509,226 @@ func (x *Data) GetContent() []byte {
 	return nil
 }
 
+// Transfer moves value from one account to others. An address is the BLAKE2b-256
+// of its owner's Ed25519 public key.
+type Transfer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The transfer's name, 32 bytes: the same whichever message carries it.
+	Id []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The owner's Ed25519 public key, 32 bytes.
+	From []byte `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Of the owner's transfers with one nonce, one is applied.
+	Nonce uint64 `protobuf:"varint,3,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	// Up to which ledger time it may be applied, ns since the Unix epoch.
+	ValidUntilNs uint64 `protobuf:"varint,4,opt,name=valid_until_ns,json=validUntilNs,proto3" json:"valid_until_ns,omitempty"`
+	// Where the value goes, 1 to 255.
+	Outputs []*Output `protobuf:"bytes,5,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	// The owner's Ed25519 signature, 64 bytes.
+	Signature     []byte `protobuf:"bytes,6,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transfer) Reset() {
+	*x = Transfer{}
+	mi := &file_tangled_v1_messages_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transfer) ProtoMessage() {}
+
+func (x *Transfer) ProtoReflect() protoreflect.Message {
+	mi := &file_tangled_v1_messages_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
+func (*Transfer) Descriptor() ([]byte, []int) {
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Transfer) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Transfer) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Transfer) GetNonce() uint64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
+func (x *Transfer) GetValidUntilNs() uint64 {
+	if x != nil {
+		return x.ValidUntilNs
+	}
+	return 0
+}
+
+func (x *Transfer) GetOutputs() []*Output {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+func (x *Transfer) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// Output is an amount that goes to an address.
+type Output struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The receiver's address, 32 bytes.
+	Address []byte `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Above zero.
+	Amount        uint64 `protobuf:"varint,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Output) Reset() {
+	*x = Output{}
+	mi := &file_tangled_v1_messages_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Output) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Output) ProtoMessage() {}
+
+func (x *Output) ProtoReflect() protoreflect.Message {
+	mi := &file_tangled_v1_messages_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Output.ProtoReflect.Descriptor instead.
+func (*Output) Descriptor() ([]byte, []int) {
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Output) GetAddress() []byte {
+	if x != nil {
+		return x.Address
+	}
+	return nil
+}
+
+func (x *Output) GetAmount() uint64 {
+	if x != nil {
+		return x.Amount
+	}
+	return 0
+}
+
+// Witness is what a seat of the committee says in one round.
+type Witness struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The seat's number, from 0 in the order of the genesis.
+	Seat uint32 `protobuf:"varint,1,opt,name=seat,proto3" json:"seat,omitempty"`
+	// From 1.
+	Round uint64 `protobuf:"varint,2,opt,name=round,proto3" json:"round,omitempty"`
+	// The newest anchor whose commitment the seat knew; zero for the genesis.
+	CommitIndex uint64 `protobuf:"varint,3,opt,name=commit_index,json=commitIndex,proto3" json:"commit_index,omitempty"`
+	// That commitment, 32 bytes.
+	Commitment    []byte `protobuf:"bytes,4,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Witness) Reset() {
+	*x = Witness{}
+	mi := &file_tangled_v1_messages_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Witness) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Witness) ProtoMessage() {}
+
+func (x *Witness) ProtoReflect() protoreflect.Message {
+	mi := &file_tangled_v1_messages_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Witness.ProtoReflect.Descriptor instead.
+func (*Witness) Descriptor() ([]byte, []int) {
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Witness) GetSeat() uint32 {
+	if x != nil {
+		return x.Seat
+	}
+	return 0
+}
+
+func (x *Witness) GetRound() uint64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Witness) GetCommitIndex() uint64 {
+	if x != nil {
+		return x.CommitIndex
+	}
+	return 0
+}
+
+func (x *Witness) GetCommitment() []byte {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
 // Message is a vertex of the Tangle.
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -250,7 +742,7 @@ type Message struct {
 	TimestampNs uint64 `protobuf:"varint,4,opt,name=timestamp_ns,json=timestampNs,proto3" json:"timestamp_ns,omitempty"`
 	// The IDs of the messages approved, 40 bytes each, ascending.
 	Parents [][]byte `protobuf:"bytes,5,rep,name=parents,proto3" json:"parents,omitempty"`
-	// What the payload is.
+	// What the payload is: one of data, transfer and witness.
 	Kind Kind `protobuf:"varint,6,opt,name=kind,proto3,enum=tangled.v1.Kind" json:"kind,omitempty"`
 	// The payload of a KIND_DATA message.
 	Data *Data `protobuf:"bytes,7,opt,name=data,proto3" json:"data,omitempty"`
@@ -261,14 +753,20 @@ type Message struct {
 	// The encoding of the whole message, at most 32,768 bytes; only on request.
 	Raw []byte `protobuf:"bytes,10,opt,name=raw,proto3" json:"raw,omitempty"`
 	// When this node took the message in, by its own clock, ns since the Unix epoch.
-	SeenNs        uint64 `protobuf:"varint,11,opt,name=seen_ns,json=seenNs,proto3" json:"seen_ns,omitempty"`
+	SeenNs uint64 `protobuf:"varint,11,opt,name=seen_ns,json=seenNs,proto3" json:"seen_ns,omitempty"`
+	// The payload of a KIND_TRANSFER message.
+	Transfer *Transfer `protobuf:"bytes,12,opt,name=transfer,proto3" json:"transfer,omitempty"`
+	// The payload of a KIND_WITNESS message.
+	Witness *Witness `protobuf:"bytes,13,opt,name=witness,proto3" json:"witness,omitempty"`
+	// Where it became final; only on request, and absent while it is not final.
+	Final         *Final `protobuf:"bytes,14,opt,name=final,proto3" json:"final,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[1]
+	mi := &file_tangled_v1_messages_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -280,7 +778,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[1]
+	mi := &file_tangled_v1_messages_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -293,7 +791,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{1}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Message) GetId() []byte {
@@ -373,20 +871,43 @@ func (x *Message) GetSeenNs() uint64 {
 	return 0
 }
 
+func (x *Message) GetTransfer() *Transfer {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
+}
+
+func (x *Message) GetWitness() *Witness {
+	if x != nil {
+		return x.Witness
+	}
+	return nil
+}
+
+func (x *Message) GetFinal() *Final {
+	if x != nil {
+		return x.Final
+	}
+	return nil
+}
+
 // Receipt tells what became of a message.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The message's name, 40 bytes.
 	Id []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// What became of it.
-	State         State `protobuf:"varint,2,opt,name=state,proto3,enum=tangled.v1.State" json:"state,omitempty"`
+	State State `protobuf:"varint,2,opt,name=state,proto3,enum=tangled.v1.State" json:"state,omitempty"`
+	// Where it became final, where that was waited for.
+	Final         *Final `protobuf:"bytes,3,opt,name=final,proto3" json:"final,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[2]
+	mi := &file_tangled_v1_messages_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +919,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[2]
+	mi := &file_tangled_v1_messages_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +932,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{2}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Receipt) GetId() []byte {
@@ -428,18 +949,27 @@ func (x *Receipt) GetState() State {
 	return State_STATE_UNSPECIFIED
 }
 
+func (x *Receipt) GetFinal() *Final {
+	if x != nil {
+		return x.Final
+	}
+	return nil
+}
+
 // SubmitRequest asks for a message of one reading.
 type SubmitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The reading.
-	Data          *Data `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	Data *Data `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	// How long to wait for the reply.
+	Wait          Wait `protobuf:"varint,2,opt,name=wait,proto3,enum=tangled.v1.Wait" json:"wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitRequest) Reset() {
 	*x = SubmitRequest{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[3]
+	mi := &file_tangled_v1_messages_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +981,7 @@ func (x *SubmitRequest) String() string {
 func (*SubmitRequest) ProtoMessage() {}
 
 func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[3]
+	mi := &file_tangled_v1_messages_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +994,7 @@ func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitRequest.ProtoReflect.Descriptor instead.
 func (*SubmitRequest) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{3}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SubmitRequest) GetData() *Data {
@@ -472,6 +1002,13 @@ func (x *SubmitRequest) GetData() *Data {
 		return x.Data
 	}
 	return nil
+}
+
+func (x *SubmitRequest) GetWait() Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return Wait_WAIT_UNSPECIFIED
 }
 
 // SubmitResponse answers SubmitRequest.
@@ -485,7 +1022,7 @@ type SubmitResponse struct {
 
 func (x *SubmitResponse) Reset() {
 	*x = SubmitResponse{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[4]
+	mi := &file_tangled_v1_messages_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +1034,7 @@ func (x *SubmitResponse) String() string {
 func (*SubmitResponse) ProtoMessage() {}
 
 func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[4]
+	mi := &file_tangled_v1_messages_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +1047,7 @@ func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitResponse.ProtoReflect.Descriptor instead.
 func (*SubmitResponse) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{4}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SubmitResponse) GetReceipt() *Receipt {
@@ -526,14 +1063,17 @@ type SubmitStreamRequest struct {
 	// Chosen by the client and repeated in the reply. The node does not look at it.
 	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	// The reading.
-	Data          *Data `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Data *Data `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	// How long to wait for the reply. A reading counts among the 256 until then: with
+	// WAIT_FINAL a stream takes 256 in the time in which one becomes final.
+	Wait          Wait `protobuf:"varint,3,opt,name=wait,proto3,enum=tangled.v1.Wait" json:"wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitStreamRequest) Reset() {
 	*x = SubmitStreamRequest{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[5]
+	mi := &file_tangled_v1_messages_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +1085,7 @@ func (x *SubmitStreamRequest) String() string {
 func (*SubmitStreamRequest) ProtoMessage() {}
 
 func (x *SubmitStreamRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[5]
+	mi := &file_tangled_v1_messages_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +1098,7 @@ func (x *SubmitStreamRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitStreamRequest.ProtoReflect.Descriptor instead.
 func (*SubmitStreamRequest) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{5}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SubmitStreamRequest) GetSeq() uint64 {
@@ -573,6 +1113,13 @@ func (x *SubmitStreamRequest) GetData() *Data {
 		return x.Data
 	}
 	return nil
+}
+
+func (x *SubmitStreamRequest) GetWait() Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return Wait_WAIT_UNSPECIFIED
 }
 
 // SubmitStreamResponse answers one SubmitStreamRequest.
@@ -593,7 +1140,7 @@ type SubmitStreamResponse struct {
 
 func (x *SubmitStreamResponse) Reset() {
 	*x = SubmitStreamResponse{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[6]
+	mi := &file_tangled_v1_messages_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -605,7 +1152,7 @@ func (x *SubmitStreamResponse) String() string {
 func (*SubmitStreamResponse) ProtoMessage() {}
 
 func (x *SubmitStreamResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[6]
+	mi := &file_tangled_v1_messages_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -618,7 +1165,7 @@ func (x *SubmitStreamResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitStreamResponse.ProtoReflect.Descriptor instead.
 func (*SubmitStreamResponse) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{6}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SubmitStreamResponse) GetSeq() uint64 {
@@ -687,7 +1234,7 @@ type SubmitError struct {
 
 func (x *SubmitError) Reset() {
 	*x = SubmitError{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[7]
+	mi := &file_tangled_v1_messages_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +1246,7 @@ func (x *SubmitError) String() string {
 func (*SubmitError) ProtoMessage() {}
 
 func (x *SubmitError) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[7]
+	mi := &file_tangled_v1_messages_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +1259,7 @@ func (x *SubmitError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitError.ProtoReflect.Descriptor instead.
 func (*SubmitError) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{7}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SubmitError) GetCode() int32 {
@@ -745,7 +1292,7 @@ type PrepareRequest struct {
 
 func (x *PrepareRequest) Reset() {
 	*x = PrepareRequest{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[8]
+	mi := &file_tangled_v1_messages_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +1304,7 @@ func (x *PrepareRequest) String() string {
 func (*PrepareRequest) ProtoMessage() {}
 
 func (x *PrepareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[8]
+	mi := &file_tangled_v1_messages_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +1317,7 @@ func (x *PrepareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareRequest.ProtoReflect.Descriptor instead.
 func (*PrepareRequest) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{8}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{12}
 }
 
 // PrepareResponse is what a message is made of beside its payload.
@@ -785,7 +1332,7 @@ type PrepareResponse struct {
 	// The least timestamp that the message may have, ns since the Unix epoch.
 	LeastTimestampNs uint64 `protobuf:"varint,4,opt,name=least_timestamp_ns,json=leastTimestampNs,proto3" json:"least_timestamp_ns,omitempty"`
 	// The least work of a data message, in leading zero bits of
-	// BLAKE2b-256(hash part of the ID, nonce).
+	// BLAKE2b-256(hash part of the ID, nonce). See InfoResponse for the other kinds.
 	Bits uint32 `protobuf:"varint,5,opt,name=bits,proto3" json:"bits,omitempty"`
 	// This node's clock, ns since the Unix epoch. A message more than 5 s ahead of
 	// it is held back.
@@ -796,7 +1343,7 @@ type PrepareResponse struct {
 
 func (x *PrepareResponse) Reset() {
 	*x = PrepareResponse{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[9]
+	mi := &file_tangled_v1_messages_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +1355,7 @@ func (x *PrepareResponse) String() string {
 func (*PrepareResponse) ProtoMessage() {}
 
 func (x *PrepareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[9]
+	mi := &file_tangled_v1_messages_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,7 +1368,7 @@ func (x *PrepareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareResponse.ProtoReflect.Descriptor instead.
 func (*PrepareResponse) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{9}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PrepareResponse) GetNetwork() []byte {
@@ -870,14 +1417,16 @@ func (x *PrepareResponse) GetServerTimeNs() uint64 {
 type SubmitSignedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The encoding of the whole message, at most 32,768 bytes.
-	Message       []byte `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	Message []byte `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// How long to wait for the reply.
+	Wait          Wait `protobuf:"varint,2,opt,name=wait,proto3,enum=tangled.v1.Wait" json:"wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitSignedRequest) Reset() {
 	*x = SubmitSignedRequest{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[10]
+	mi := &file_tangled_v1_messages_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +1438,7 @@ func (x *SubmitSignedRequest) String() string {
 func (*SubmitSignedRequest) ProtoMessage() {}
 
 func (x *SubmitSignedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[10]
+	mi := &file_tangled_v1_messages_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +1451,7 @@ func (x *SubmitSignedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitSignedRequest.ProtoReflect.Descriptor instead.
 func (*SubmitSignedRequest) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{10}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SubmitSignedRequest) GetMessage() []byte {
@@ -910,6 +1459,13 @@ func (x *SubmitSignedRequest) GetMessage() []byte {
 		return x.Message
 	}
 	return nil
+}
+
+func (x *SubmitSignedRequest) GetWait() Wait {
+	if x != nil {
+		return x.Wait
+	}
+	return Wait_WAIT_UNSPECIFIED
 }
 
 // SubmitSignedResponse answers SubmitSignedRequest.
@@ -923,7 +1479,7 @@ type SubmitSignedResponse struct {
 
 func (x *SubmitSignedResponse) Reset() {
 	*x = SubmitSignedResponse{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[11]
+	mi := &file_tangled_v1_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -935,7 +1491,7 @@ func (x *SubmitSignedResponse) String() string {
 func (*SubmitSignedResponse) ProtoMessage() {}
 
 func (x *SubmitSignedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[11]
+	mi := &file_tangled_v1_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -948,7 +1504,7 @@ func (x *SubmitSignedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitSignedResponse.ProtoReflect.Descriptor instead.
 func (*SubmitSignedResponse) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{11}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SubmitSignedResponse) GetReceipt() *Receipt {
@@ -964,14 +1520,16 @@ type GetRequest struct {
 	// The message's name, 40 bytes.
 	Id []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Fill in Message.raw.
-	IncludeRaw    bool `protobuf:"varint,2,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
+	IncludeRaw bool `protobuf:"varint,2,opt,name=include_raw,json=includeRaw,proto3" json:"include_raw,omitempty"`
+	// Fill in Message.final and replaced_by.
+	WithFinal     bool `protobuf:"varint,3,opt,name=with_final,json=withFinal,proto3" json:"with_final,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[12]
+	mi := &file_tangled_v1_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1541,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[12]
+	mi := &file_tangled_v1_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1554,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{12}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetRequest) GetId() []byte {
@@ -1013,18 +1571,28 @@ func (x *GetRequest) GetIncludeRaw() bool {
 	return false
 }
 
+func (x *GetRequest) GetWithFinal() bool {
+	if x != nil {
+		return x.WithFinal
+	}
+	return false
+}
+
 // GetResponse answers GetRequest.
 type GetResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The message asked for.
-	Message       *Message `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	Message *Message `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// The ID (40 bytes) of the message that carries the same reading since this one
+	// went stale; empty for none. Only on request.
+	ReplacedBy    []byte `protobuf:"bytes,2,opt,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[13]
+	mi := &file_tangled_v1_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1604,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[13]
+	mi := &file_tangled_v1_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,12 +1617,19 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{13}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetResponse) GetMessage() *Message {
 	if x != nil {
 		return x.Message
+	}
+	return nil
+}
+
+func (x *GetResponse) GetReplacedBy() []byte {
+	if x != nil {
+		return x.ReplacedBy
 	}
 	return nil
 }
@@ -1070,7 +1645,7 @@ type MetadataRequest struct {
 
 func (x *MetadataRequest) Reset() {
 	*x = MetadataRequest{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[14]
+	mi := &file_tangled_v1_messages_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1657,7 @@ func (x *MetadataRequest) String() string {
 func (*MetadataRequest) ProtoMessage() {}
 
 func (x *MetadataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[14]
+	mi := &file_tangled_v1_messages_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1670,7 @@ func (x *MetadataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetadataRequest.ProtoReflect.Descriptor instead.
 func (*MetadataRequest) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{14}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MetadataRequest) GetId() []byte {
@@ -1116,7 +1691,7 @@ type MetadataResponse struct {
 	// orphan.
 	SeenNs uint64 `protobuf:"varint,3,opt,name=seen_ns,json=seenNs,proto3" json:"seen_ns,omitempty"`
 	// False for a message too old for the live part of the DAG, and for an orphan:
-	// then the rest is zero.
+	// then tips, reached, confidence and weight are zero.
 	Measured bool `protobuf:"varint,4,opt,name=measured,proto3" json:"measured,omitempty"`
 	// reached / tips, 0 to 1: the share of eligible tips that stand on the message.
 	// Local to this node, and it can fall again.
@@ -1127,14 +1702,27 @@ type MetadataResponse struct {
 	Reached uint32 `protobuf:"varint,7,opt,name=reached,proto3" json:"reached,omitempty"`
 	// False when there were more eligible tips than were looked at: a confidence of
 	// 1 then means "above 0.99".
-	Exact         bool `protobuf:"varint,8,opt,name=exact,proto3" json:"exact,omitempty"`
+	Exact bool `protobuf:"varint,8,opt,name=exact,proto3" json:"exact,omitempty"`
+	// The weight of the seats with a witness that stands on the message; zero once
+	// it is final, for then it does not count any more.
+	Weight uint64 `protobuf:"varint,9,opt,name=weight,proto3" json:"weight,omitempty"`
+	// The weight of all seats.
+	TotalWeight uint64 `protobuf:"varint,10,opt,name=total_weight,json=totalWeight,proto3" json:"total_weight,omitempty"`
+	// Whether it is final. This alone is for ever; confidence and weight are how far
+	// it has come.
+	Finality Finality `protobuf:"varint,11,opt,name=finality,proto3,enum=tangled.v1.Finality" json:"finality,omitempty"`
+	// Where it became final; absent while it is not.
+	Final *Final `protobuf:"bytes,12,opt,name=final,proto3" json:"final,omitempty"`
+	// The ID (40 bytes) of the message that carries the same reading since this one
+	// went stale; empty for none.
+	ReplacedBy    []byte `protobuf:"bytes,13,opt,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MetadataResponse) Reset() {
 	*x = MetadataResponse{}
-	mi := &file_tangled_v1_messages_proto_msgTypes[15]
+	mi := &file_tangled_v1_messages_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1734,7 @@ func (x *MetadataResponse) String() string {
 func (*MetadataResponse) ProtoMessage() {}
 
 func (x *MetadataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_messages_proto_msgTypes[15]
+	mi := &file_tangled_v1_messages_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1747,7 @@ func (x *MetadataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetadataResponse.ProtoReflect.Descriptor instead.
 func (*MetadataResponse) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{15}
+	return file_tangled_v1_messages_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MetadataResponse) GetId() []byte {
@@ -1218,19 +1806,75 @@ func (x *MetadataResponse) GetExact() bool {
 	return false
 }
 
+func (x *MetadataResponse) GetWeight() uint64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *MetadataResponse) GetTotalWeight() uint64 {
+	if x != nil {
+		return x.TotalWeight
+	}
+	return 0
+}
+
+func (x *MetadataResponse) GetFinality() Finality {
+	if x != nil {
+		return x.Finality
+	}
+	return Finality_FINALITY_UNSPECIFIED
+}
+
+func (x *MetadataResponse) GetFinal() *Final {
+	if x != nil {
+		return x.Final
+	}
+	return nil
+}
+
+func (x *MetadataResponse) GetReplacedBy() []byte {
+	if x != nil {
+		return x.ReplacedBy
+	}
+	return nil
+}
+
 var File_tangled_v1_messages_proto protoreflect.FileDescriptor
 
 const file_tangled_v1_messages_proto_rawDesc = "" +
 	"\n" +
 	"\x19tangled/v1/messages.proto\x12\n" +
-	"tangled.v1\"\xb0\x01\n" +
+	"tangled.v1\"d\n" +
+	"\x05Final\x12\x16\n" +
+	"\x06anchor\x18\x01 \x01(\x04R\x06anchor\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\rR\x05index\x12-\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\x13.tangled.v1.OutcomeR\aoutcome\"\xb0\x01\n" +
 	"\x04Data\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12'\n" +
 	"\revent_time_ns\x18\x03 \x01(\x04H\x00R\veventTimeNs\x88\x01\x01\x12\x1a\n" +
 	"\breplaces\x18\x04 \x01(\fR\breplaces\x12\x18\n" +
 	"\acontent\x18\x05 \x01(\fR\acontentB\x10\n" +
-	"\x0e_event_time_ns\"\xb3\x02\n" +
+	"\x0e_event_time_ns\"\xb6\x01\n" +
+	"\bTransfer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\fR\x04from\x12\x14\n" +
+	"\x05nonce\x18\x03 \x01(\x04R\x05nonce\x12$\n" +
+	"\x0evalid_until_ns\x18\x04 \x01(\x04R\fvalidUntilNs\x12,\n" +
+	"\aoutputs\x18\x05 \x03(\v2\x12.tangled.v1.OutputR\aoutputs\x12\x1c\n" +
+	"\tsignature\x18\x06 \x01(\fR\tsignature\":\n" +
+	"\x06Output\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\fR\aaddress\x12\x16\n" +
+	"\x06amount\x18\x02 \x01(\x04R\x06amount\"v\n" +
+	"\aWitness\x12\x12\n" +
+	"\x04seat\x18\x01 \x01(\rR\x04seat\x12\x14\n" +
+	"\x05round\x18\x02 \x01(\x04R\x05round\x12!\n" +
+	"\fcommit_index\x18\x03 \x01(\x04R\vcommitIndex\x12\x1e\n" +
+	"\n" +
+	"commitment\x18\x04 \x01(\fR\n" +
+	"commitment\"\xbd\x03\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\fR\anetwork\x12\x16\n" +
@@ -1243,17 +1887,23 @@ const file_tangled_v1_messages_proto_rawDesc = "" +
 	"\x05nonce\x18\t \x01(\x06R\x05nonce\x12\x10\n" +
 	"\x03raw\x18\n" +
 	" \x01(\fR\x03raw\x12\x17\n" +
-	"\aseen_ns\x18\v \x01(\x04R\x06seenNs\"B\n" +
+	"\aseen_ns\x18\v \x01(\x04R\x06seenNs\x120\n" +
+	"\btransfer\x18\f \x01(\v2\x14.tangled.v1.TransferR\btransfer\x12-\n" +
+	"\awitness\x18\r \x01(\v2\x13.tangled.v1.WitnessR\awitness\x12'\n" +
+	"\x05final\x18\x0e \x01(\v2\x11.tangled.v1.FinalR\x05final\"k\n" +
 	"\aReceipt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12'\n" +
-	"\x05state\x18\x02 \x01(\x0e2\x11.tangled.v1.StateR\x05state\"5\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x11.tangled.v1.StateR\x05state\x12'\n" +
+	"\x05final\x18\x03 \x01(\v2\x11.tangled.v1.FinalR\x05final\"[\n" +
 	"\rSubmitRequest\x12$\n" +
-	"\x04data\x18\x01 \x01(\v2\x10.tangled.v1.DataR\x04data\"?\n" +
+	"\x04data\x18\x01 \x01(\v2\x10.tangled.v1.DataR\x04data\x12$\n" +
+	"\x04wait\x18\x02 \x01(\x0e2\x10.tangled.v1.WaitR\x04wait\"?\n" +
 	"\x0eSubmitResponse\x12-\n" +
-	"\areceipt\x18\x01 \x01(\v2\x13.tangled.v1.ReceiptR\areceipt\"M\n" +
+	"\areceipt\x18\x01 \x01(\v2\x13.tangled.v1.ReceiptR\areceipt\"s\n" +
 	"\x13SubmitStreamRequest\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12$\n" +
-	"\x04data\x18\x02 \x01(\v2\x10.tangled.v1.DataR\x04data\"\x94\x01\n" +
+	"\x04data\x18\x02 \x01(\v2\x10.tangled.v1.DataR\x04data\x12$\n" +
+	"\x04wait\x18\x03 \x01(\x0e2\x10.tangled.v1.WaitR\x04wait\"\x94\x01\n" +
 	"\x14SubmitStreamResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12/\n" +
 	"\areceipt\x18\x02 \x01(\v2\x13.tangled.v1.ReceiptH\x00R\areceipt\x12/\n" +
@@ -1270,20 +1920,25 @@ const file_tangled_v1_messages_proto_rawDesc = "" +
 	"\aparents\x18\x03 \x03(\fR\aparents\x12,\n" +
 	"\x12least_timestamp_ns\x18\x04 \x01(\x04R\x10leastTimestampNs\x12\x12\n" +
 	"\x04bits\x18\x05 \x01(\rR\x04bits\x12$\n" +
-	"\x0eserver_time_ns\x18\x06 \x01(\x04R\fserverTimeNs\"/\n" +
+	"\x0eserver_time_ns\x18\x06 \x01(\x04R\fserverTimeNs\"U\n" +
 	"\x13SubmitSignedRequest\x12\x18\n" +
-	"\amessage\x18\x01 \x01(\fR\amessage\"E\n" +
+	"\amessage\x18\x01 \x01(\fR\amessage\x12$\n" +
+	"\x04wait\x18\x02 \x01(\x0e2\x10.tangled.v1.WaitR\x04wait\"E\n" +
 	"\x14SubmitSignedResponse\x12-\n" +
-	"\areceipt\x18\x01 \x01(\v2\x13.tangled.v1.ReceiptR\areceipt\"=\n" +
+	"\areceipt\x18\x01 \x01(\v2\x13.tangled.v1.ReceiptR\areceipt\"\\\n" +
 	"\n" +
 	"GetRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1f\n" +
 	"\vinclude_raw\x18\x02 \x01(\bR\n" +
-	"includeRaw\"<\n" +
+	"includeRaw\x12\x1d\n" +
+	"\n" +
+	"with_final\x18\x03 \x01(\bR\twithFinal\"]\n" +
 	"\vGetResponse\x12-\n" +
-	"\amessage\x18\x01 \x01(\v2\x13.tangled.v1.MessageR\amessage\"!\n" +
+	"\amessage\x18\x01 \x01(\v2\x13.tangled.v1.MessageR\amessage\x12\x1f\n" +
+	"\vreplaced_by\x18\x02 \x01(\fR\n" +
+	"replacedBy\"!\n" +
 	"\x0fMetadataRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\fR\x02id\"\xd1\x01\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\"\x88\x03\n" +
 	"\x10MetadataResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05solid\x18\x02 \x01(\bR\x05solid\x12\x17\n" +
@@ -1294,10 +1949,24 @@ const file_tangled_v1_messages_proto_rawDesc = "" +
 	"confidence\x12\x12\n" +
 	"\x04tips\x18\x06 \x01(\rR\x04tips\x12\x18\n" +
 	"\areached\x18\a \x01(\rR\areached\x12\x14\n" +
-	"\x05exact\x18\b \x01(\bR\x05exact*+\n" +
+	"\x05exact\x18\b \x01(\bR\x05exact\x12\x16\n" +
+	"\x06weight\x18\t \x01(\x04R\x06weight\x12!\n" +
+	"\ftotal_weight\x18\n" +
+	" \x01(\x04R\vtotalWeight\x120\n" +
+	"\bfinality\x18\v \x01(\x0e2\x14.tangled.v1.FinalityR\bfinality\x12'\n" +
+	"\x05final\x18\f \x01(\v2\x11.tangled.v1.FinalR\x05final\x12\x1f\n" +
+	"\vreplaced_by\x18\r \x01(\fR\n" +
+	"replacedBy*P\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
-	"\tKIND_DATA\x10\x01*\x8a\x01\n" +
+	"\tKIND_DATA\x10\x01\x12\x11\n" +
+	"\rKIND_TRANSFER\x10\x02\x12\x10\n" +
+	"\fKIND_WITNESS\x10\x03*>\n" +
+	"\x04Wait\x12\x14\n" +
+	"\x10WAIT_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fWAIT_DURABLE\x10\x01\x12\x0e\n" +
+	"\n" +
+	"WAIT_FINAL\x10\x02*\x9d\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_DURABLE\x10\x01\x12\x13\n" +
@@ -1306,7 +1975,22 @@ const file_tangled_v1_messages_proto_rawDesc = "" +
 	"\n" +
 	"STATE_HELD\x10\x04\x12\x0f\n" +
 	"\vSTATE_AHEAD\x10\x05\x12\x0f\n" +
-	"\vSTATE_STALE\x10\x062\xbf\x03\n" +
+	"\vSTATE_STALE\x10\x06\x12\x11\n" +
+	"\rSTATE_SURPLUS\x10\a*b\n" +
+	"\bFinality\x12\x18\n" +
+	"\x14FINALITY_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10FINALITY_PENDING\x10\x01\x12\x12\n" +
+	"\x0eFINALITY_FINAL\x10\x02\x12\x12\n" +
+	"\x0eFINALITY_STALE\x10\x03*\xc8\x01\n" +
+	"\aOutcome\x12\x17\n" +
+	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10OUTCOME_INCLUDED\x10\x01\x12\x13\n" +
+	"\x0fOUTCOME_APPLIED\x10\x02\x12\x13\n" +
+	"\x0fOUTCOME_EXPIRED\x10\x03\x12\x15\n" +
+	"\x11OUTCOME_DUPLICATE\x10\x04\x12\x18\n" +
+	"\x14OUTCOME_DOUBLE_SPEND\x10\x05\x12\x19\n" +
+	"\x15OUTCOME_NONCE_TOO_FAR\x10\x06\x12\x18\n" +
+	"\x14OUTCOME_INSUFFICIENT\x10\a2\xbf\x03\n" +
 	"\x0fMessagesService\x12?\n" +
 	"\x06Submit\x12\x19.tangled.v1.SubmitRequest\x1a\x1a.tangled.v1.SubmitResponse\x12U\n" +
 	"\fSubmitStream\x12\x1f.tangled.v1.SubmitStreamRequest\x1a .tangled.v1.SubmitStreamResponse(\x010\x01\x12B\n" +
@@ -1327,56 +2011,74 @@ func file_tangled_v1_messages_proto_rawDescGZIP() []byte {
 	return file_tangled_v1_messages_proto_rawDescData
 }
 
-var file_tangled_v1_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_tangled_v1_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_tangled_v1_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_tangled_v1_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_tangled_v1_messages_proto_goTypes = []any{
 	(Kind)(0),                    // 0: tangled.v1.Kind
-	(State)(0),                   // 1: tangled.v1.State
-	(*Data)(nil),                 // 2: tangled.v1.Data
-	(*Message)(nil),              // 3: tangled.v1.Message
-	(*Receipt)(nil),              // 4: tangled.v1.Receipt
-	(*SubmitRequest)(nil),        // 5: tangled.v1.SubmitRequest
-	(*SubmitResponse)(nil),       // 6: tangled.v1.SubmitResponse
-	(*SubmitStreamRequest)(nil),  // 7: tangled.v1.SubmitStreamRequest
-	(*SubmitStreamResponse)(nil), // 8: tangled.v1.SubmitStreamResponse
-	(*SubmitError)(nil),          // 9: tangled.v1.SubmitError
-	(*PrepareRequest)(nil),       // 10: tangled.v1.PrepareRequest
-	(*PrepareResponse)(nil),      // 11: tangled.v1.PrepareResponse
-	(*SubmitSignedRequest)(nil),  // 12: tangled.v1.SubmitSignedRequest
-	(*SubmitSignedResponse)(nil), // 13: tangled.v1.SubmitSignedResponse
-	(*GetRequest)(nil),           // 14: tangled.v1.GetRequest
-	(*GetResponse)(nil),          // 15: tangled.v1.GetResponse
-	(*MetadataRequest)(nil),      // 16: tangled.v1.MetadataRequest
-	(*MetadataResponse)(nil),     // 17: tangled.v1.MetadataResponse
+	(Wait)(0),                    // 1: tangled.v1.Wait
+	(State)(0),                   // 2: tangled.v1.State
+	(Finality)(0),                // 3: tangled.v1.Finality
+	(Outcome)(0),                 // 4: tangled.v1.Outcome
+	(*Final)(nil),                // 5: tangled.v1.Final
+	(*Data)(nil),                 // 6: tangled.v1.Data
+	(*Transfer)(nil),             // 7: tangled.v1.Transfer
+	(*Output)(nil),               // 8: tangled.v1.Output
+	(*Witness)(nil),              // 9: tangled.v1.Witness
+	(*Message)(nil),              // 10: tangled.v1.Message
+	(*Receipt)(nil),              // 11: tangled.v1.Receipt
+	(*SubmitRequest)(nil),        // 12: tangled.v1.SubmitRequest
+	(*SubmitResponse)(nil),       // 13: tangled.v1.SubmitResponse
+	(*SubmitStreamRequest)(nil),  // 14: tangled.v1.SubmitStreamRequest
+	(*SubmitStreamResponse)(nil), // 15: tangled.v1.SubmitStreamResponse
+	(*SubmitError)(nil),          // 16: tangled.v1.SubmitError
+	(*PrepareRequest)(nil),       // 17: tangled.v1.PrepareRequest
+	(*PrepareResponse)(nil),      // 18: tangled.v1.PrepareResponse
+	(*SubmitSignedRequest)(nil),  // 19: tangled.v1.SubmitSignedRequest
+	(*SubmitSignedResponse)(nil), // 20: tangled.v1.SubmitSignedResponse
+	(*GetRequest)(nil),           // 21: tangled.v1.GetRequest
+	(*GetResponse)(nil),          // 22: tangled.v1.GetResponse
+	(*MetadataRequest)(nil),      // 23: tangled.v1.MetadataRequest
+	(*MetadataResponse)(nil),     // 24: tangled.v1.MetadataResponse
 }
 var file_tangled_v1_messages_proto_depIdxs = []int32{
-	0,  // 0: tangled.v1.Message.kind:type_name -> tangled.v1.Kind
-	2,  // 1: tangled.v1.Message.data:type_name -> tangled.v1.Data
-	1,  // 2: tangled.v1.Receipt.state:type_name -> tangled.v1.State
-	2,  // 3: tangled.v1.SubmitRequest.data:type_name -> tangled.v1.Data
-	4,  // 4: tangled.v1.SubmitResponse.receipt:type_name -> tangled.v1.Receipt
-	2,  // 5: tangled.v1.SubmitStreamRequest.data:type_name -> tangled.v1.Data
-	4,  // 6: tangled.v1.SubmitStreamResponse.receipt:type_name -> tangled.v1.Receipt
-	9,  // 7: tangled.v1.SubmitStreamResponse.error:type_name -> tangled.v1.SubmitError
-	4,  // 8: tangled.v1.SubmitSignedResponse.receipt:type_name -> tangled.v1.Receipt
-	3,  // 9: tangled.v1.GetResponse.message:type_name -> tangled.v1.Message
-	5,  // 10: tangled.v1.MessagesService.Submit:input_type -> tangled.v1.SubmitRequest
-	7,  // 11: tangled.v1.MessagesService.SubmitStream:input_type -> tangled.v1.SubmitStreamRequest
-	10, // 12: tangled.v1.MessagesService.Prepare:input_type -> tangled.v1.PrepareRequest
-	12, // 13: tangled.v1.MessagesService.SubmitSigned:input_type -> tangled.v1.SubmitSignedRequest
-	14, // 14: tangled.v1.MessagesService.Get:input_type -> tangled.v1.GetRequest
-	16, // 15: tangled.v1.MessagesService.Metadata:input_type -> tangled.v1.MetadataRequest
-	6,  // 16: tangled.v1.MessagesService.Submit:output_type -> tangled.v1.SubmitResponse
-	8,  // 17: tangled.v1.MessagesService.SubmitStream:output_type -> tangled.v1.SubmitStreamResponse
-	11, // 18: tangled.v1.MessagesService.Prepare:output_type -> tangled.v1.PrepareResponse
-	13, // 19: tangled.v1.MessagesService.SubmitSigned:output_type -> tangled.v1.SubmitSignedResponse
-	15, // 20: tangled.v1.MessagesService.Get:output_type -> tangled.v1.GetResponse
-	17, // 21: tangled.v1.MessagesService.Metadata:output_type -> tangled.v1.MetadataResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 0: tangled.v1.Final.outcome:type_name -> tangled.v1.Outcome
+	8,  // 1: tangled.v1.Transfer.outputs:type_name -> tangled.v1.Output
+	0,  // 2: tangled.v1.Message.kind:type_name -> tangled.v1.Kind
+	6,  // 3: tangled.v1.Message.data:type_name -> tangled.v1.Data
+	7,  // 4: tangled.v1.Message.transfer:type_name -> tangled.v1.Transfer
+	9,  // 5: tangled.v1.Message.witness:type_name -> tangled.v1.Witness
+	5,  // 6: tangled.v1.Message.final:type_name -> tangled.v1.Final
+	2,  // 7: tangled.v1.Receipt.state:type_name -> tangled.v1.State
+	5,  // 8: tangled.v1.Receipt.final:type_name -> tangled.v1.Final
+	6,  // 9: tangled.v1.SubmitRequest.data:type_name -> tangled.v1.Data
+	1,  // 10: tangled.v1.SubmitRequest.wait:type_name -> tangled.v1.Wait
+	11, // 11: tangled.v1.SubmitResponse.receipt:type_name -> tangled.v1.Receipt
+	6,  // 12: tangled.v1.SubmitStreamRequest.data:type_name -> tangled.v1.Data
+	1,  // 13: tangled.v1.SubmitStreamRequest.wait:type_name -> tangled.v1.Wait
+	11, // 14: tangled.v1.SubmitStreamResponse.receipt:type_name -> tangled.v1.Receipt
+	16, // 15: tangled.v1.SubmitStreamResponse.error:type_name -> tangled.v1.SubmitError
+	1,  // 16: tangled.v1.SubmitSignedRequest.wait:type_name -> tangled.v1.Wait
+	11, // 17: tangled.v1.SubmitSignedResponse.receipt:type_name -> tangled.v1.Receipt
+	10, // 18: tangled.v1.GetResponse.message:type_name -> tangled.v1.Message
+	3,  // 19: tangled.v1.MetadataResponse.finality:type_name -> tangled.v1.Finality
+	5,  // 20: tangled.v1.MetadataResponse.final:type_name -> tangled.v1.Final
+	12, // 21: tangled.v1.MessagesService.Submit:input_type -> tangled.v1.SubmitRequest
+	14, // 22: tangled.v1.MessagesService.SubmitStream:input_type -> tangled.v1.SubmitStreamRequest
+	17, // 23: tangled.v1.MessagesService.Prepare:input_type -> tangled.v1.PrepareRequest
+	19, // 24: tangled.v1.MessagesService.SubmitSigned:input_type -> tangled.v1.SubmitSignedRequest
+	21, // 25: tangled.v1.MessagesService.Get:input_type -> tangled.v1.GetRequest
+	23, // 26: tangled.v1.MessagesService.Metadata:input_type -> tangled.v1.MetadataRequest
+	13, // 27: tangled.v1.MessagesService.Submit:output_type -> tangled.v1.SubmitResponse
+	15, // 28: tangled.v1.MessagesService.SubmitStream:output_type -> tangled.v1.SubmitStreamResponse
+	18, // 29: tangled.v1.MessagesService.Prepare:output_type -> tangled.v1.PrepareResponse
+	20, // 30: tangled.v1.MessagesService.SubmitSigned:output_type -> tangled.v1.SubmitSignedResponse
+	22, // 31: tangled.v1.MessagesService.Get:output_type -> tangled.v1.GetResponse
+	24, // 32: tangled.v1.MessagesService.Metadata:output_type -> tangled.v1.MetadataResponse
+	27, // [27:33] is the sub-list for method output_type
+	21, // [21:27] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_tangled_v1_messages_proto_init() }
@@ -1384,8 +2086,8 @@ func file_tangled_v1_messages_proto_init() {
 	if File_tangled_v1_messages_proto != nil {
 		return
 	}
-	file_tangled_v1_messages_proto_msgTypes[0].OneofWrappers = []any{}
-	file_tangled_v1_messages_proto_msgTypes[6].OneofWrappers = []any{
+	file_tangled_v1_messages_proto_msgTypes[1].OneofWrappers = []any{}
+	file_tangled_v1_messages_proto_msgTypes[10].OneofWrappers = []any{
 		(*SubmitStreamResponse_Receipt)(nil),
 		(*SubmitStreamResponse_Error)(nil),
 	}
@@ -1394,8 +2096,8 @@ func file_tangled_v1_messages_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tangled_v1_messages_proto_rawDesc), len(file_tangled_v1_messages_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   16,
+			NumEnums:      5,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

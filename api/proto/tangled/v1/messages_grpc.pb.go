@@ -10,9 +10,16 @@
 // ID is 40 bytes: its timestamp (8 bytes, big-endian) and a BLAKE2b-256 hash; so
 // IDs sort by time. An empty bytes field is an ID or key that is not given.
 //
+// What becomes of messages is decided by anchors: witnesses that the committee
+// committed, counted from 1. Each includes messages in one order. The anchor and
+// the index in it are a message's position, the same on every node.
+//
 // An INVALID_ARGUMENT for a message or a reading that can never be valid carries
 // a google.rpc.ErrorInfo: its domain is "tangled", its reason one of a fixed set
-// in capitals (TOPIC, TOO_LARGE, SIGNATURE, WORK, ...).
+// in capitals (TOPIC, TOO_LARGE, SIGNATURE, WORK, ...). So does a
+// FAILED_PRECONDITION that is about finality: NOT_FINAL (ask again), ALARM (more
+// than a third of the committee signed something else than this node worked out:
+// ask another node) or NO_COMMITTEE (in this network nothing becomes final).
 
 package tangledv1
 
@@ -45,7 +52,7 @@ const (
 type MessagesServiceClient interface {
 	// Submit makes a message of a reading: the node selects parents, signs with its
 	// own key and does the work. The reply comes when the message is on the node's
-	// disk and queued for gossip.
+	// disk and queued for gossip, or later where SubmitRequest.wait says so.
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*SubmitResponse, error)
 	// SubmitStream is Submit for many readings. Replies come in any order, each with
 	// the seq of its request; every request has exactly one reply. A bad reading is
@@ -59,7 +66,8 @@ type MessagesServiceClient interface {
 	Prepare(ctx context.Context, in *PrepareRequest, opts ...grpc.CallOption) (*PrepareResponse, error)
 	// SubmitSigned takes in a whole encoded message, signed and worked by the client.
 	SubmitSigned(ctx context.Context, in *SubmitSignedRequest, opts ...grpc.CallOption) (*SubmitSignedResponse, error)
-	// Get reads a stored message. NOT_FOUND when this node does not store it.
+	// Get reads a stored message of any kind. NOT_FOUND when this node does not
+	// store it.
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*GetResponse, error)
 	// Metadata tells how a message stands on this node. NOT_FOUND when this node
 	// does not know it.
@@ -145,7 +153,7 @@ func (c *messagesServiceClient) Metadata(ctx context.Context, in *MetadataReques
 type MessagesServiceServer interface {
 	// Submit makes a message of a reading: the node selects parents, signs with its
 	// own key and does the work. The reply comes when the message is on the node's
-	// disk and queued for gossip.
+	// disk and queued for gossip, or later where SubmitRequest.wait says so.
 	Submit(context.Context, *SubmitRequest) (*SubmitResponse, error)
 	// SubmitStream is Submit for many readings. Replies come in any order, each with
 	// the seq of its request; every request has exactly one reply. A bad reading is
@@ -159,7 +167,8 @@ type MessagesServiceServer interface {
 	Prepare(context.Context, *PrepareRequest) (*PrepareResponse, error)
 	// SubmitSigned takes in a whole encoded message, signed and worked by the client.
 	SubmitSigned(context.Context, *SubmitSignedRequest) (*SubmitSignedResponse, error)
-	// Get reads a stored message. NOT_FOUND when this node does not store it.
+	// Get reads a stored message of any kind. NOT_FOUND when this node does not
+	// store it.
 	Get(context.Context, *GetRequest) (*GetResponse, error)
 	// Metadata tells how a message stands on this node. NOT_FOUND when this node
 	// does not know it.

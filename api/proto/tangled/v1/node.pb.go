@@ -102,7 +102,28 @@ type InfoResponse struct {
 	// How many peers are connected.
 	Peers uint32 `protobuf:"varint,20,opt,name=peers,proto3" json:"peers,omitempty"`
 	// Why the node takes no data; empty while it does.
-	Unhealthy     string `protobuf:"bytes,21,opt,name=unhealthy,proto3" json:"unhealthy,omitempty"`
+	Unhealthy string `protobuf:"bytes,21,opt,name=unhealthy,proto3" json:"unhealthy,omitempty"`
+	// The least work of a transfer, in leading zero bits.
+	TransferBits uint32 `protobuf:"varint,22,opt,name=transfer_bits,json=transferBits,proto3" json:"transfer_bits,omitempty"`
+	// The least work of a witness, in leading zero bits.
+	WitnessBits uint32 `protobuf:"varint,23,opt,name=witness_bits,json=witnessBits,proto3" json:"witness_bits,omitempty"`
+	// The last anchor applied; zero for none.
+	Anchor uint64 `protobuf:"varint,24,opt,name=anchor,proto3" json:"anchor,omitempty"`
+	// What that anchor fixed, 32 bytes; the genesis hash where there is none.
+	Commitment []byte `protobuf:"bytes,25,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	// How many messages wait for an anchor, witnesses not counted.
+	Waiting uint64 `protobuf:"varint,26,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// The highest round with witnesses of a quorum.
+	Round uint64 `protobuf:"varint,27,opt,name=round,proto3" json:"round,omitempty"`
+	// The committee in the order of the genesis; empty where nothing becomes final.
+	Seats []*Seat `protobuf:"bytes,28,rep,name=seats,proto3" json:"seats,omitempty"`
+	// The number of the seat that this node holds; absent for none.
+	Seat *uint32 `protobuf:"varint,29,opt,name=seat,proto3,oneof" json:"seat,omitempty"`
+	// This node holds a seat and writes no witnesses: its log says why.
+	Silent bool `protobuf:"varint,30,opt,name=silent,proto3" json:"silent,omitempty"`
+	// Why nothing is final here any more: more than a third of the committee signed
+	// something else than this node worked out. Empty where all is well.
+	Alarm         string `protobuf:"bytes,31,opt,name=alarm,proto3" json:"alarm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,6 +305,149 @@ func (x *InfoResponse) GetUnhealthy() string {
 	return ""
 }
 
+func (x *InfoResponse) GetTransferBits() uint32 {
+	if x != nil {
+		return x.TransferBits
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetWitnessBits() uint32 {
+	if x != nil {
+		return x.WitnessBits
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetAnchor() uint64 {
+	if x != nil {
+		return x.Anchor
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetCommitment() []byte {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+func (x *InfoResponse) GetWaiting() uint64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetRound() uint64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetSeats() []*Seat {
+	if x != nil {
+		return x.Seats
+	}
+	return nil
+}
+
+func (x *InfoResponse) GetSeat() uint32 {
+	if x != nil && x.Seat != nil {
+		return *x.Seat
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetSilent() bool {
+	if x != nil {
+		return x.Silent
+	}
+	return false
+}
+
+func (x *InfoResponse) GetAlarm() string {
+	if x != nil {
+		return x.Alarm
+	}
+	return ""
+}
+
+// Seat is a place on the committee as this node sees it.
+type Seat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its Ed25519 public key, 32 bytes.
+	Key []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Its share in a quorum, which is more than two thirds of all weight.
+	Weight uint64 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	// Of its newest witness.
+	Round uint64 `protobuf:"varint,3,opt,name=round,proto3" json:"round,omitempty"`
+	// It wrote a witness for one of the newest rounds.
+	Seen          bool `protobuf:"varint,4,opt,name=seen,proto3" json:"seen,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Seat) Reset() {
+	*x = Seat{}
+	mi := &file_tangled_v1_node_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seat) ProtoMessage() {}
+
+func (x *Seat) ProtoReflect() protoreflect.Message {
+	mi := &file_tangled_v1_node_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seat.ProtoReflect.Descriptor instead.
+func (*Seat) Descriptor() ([]byte, []int) {
+	return file_tangled_v1_node_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Seat) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Seat) GetWeight() uint64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *Seat) GetRound() uint64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Seat) GetSeen() bool {
+	if x != nil {
+		return x.Seen
+	}
+	return false
+}
+
 // ListPeersRequest asks for ListPeersResponse.
 type ListPeersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -293,7 +457,7 @@ type ListPeersRequest struct {
 
 func (x *ListPeersRequest) Reset() {
 	*x = ListPeersRequest{}
-	mi := &file_tangled_v1_node_proto_msgTypes[2]
+	mi := &file_tangled_v1_node_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -305,7 +469,7 @@ func (x *ListPeersRequest) String() string {
 func (*ListPeersRequest) ProtoMessage() {}
 
 func (x *ListPeersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_node_proto_msgTypes[2]
+	mi := &file_tangled_v1_node_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -318,7 +482,7 @@ func (x *ListPeersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPeersRequest.ProtoReflect.Descriptor instead.
 func (*ListPeersRequest) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_node_proto_rawDescGZIP(), []int{2}
+	return file_tangled_v1_node_proto_rawDescGZIP(), []int{3}
 }
 
 // ListPeersResponse lists peers in the order of their IDs.
@@ -332,7 +496,7 @@ type ListPeersResponse struct {
 
 func (x *ListPeersResponse) Reset() {
 	*x = ListPeersResponse{}
-	mi := &file_tangled_v1_node_proto_msgTypes[3]
+	mi := &file_tangled_v1_node_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -344,7 +508,7 @@ func (x *ListPeersResponse) String() string {
 func (*ListPeersResponse) ProtoMessage() {}
 
 func (x *ListPeersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_node_proto_msgTypes[3]
+	mi := &file_tangled_v1_node_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -357,7 +521,7 @@ func (x *ListPeersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPeersResponse.ProtoReflect.Descriptor instead.
 func (*ListPeersResponse) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_node_proto_rawDescGZIP(), []int{3}
+	return file_tangled_v1_node_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListPeersResponse) GetPeers() []*Peer {
@@ -400,7 +564,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_tangled_v1_node_proto_msgTypes[4]
+	mi := &file_tangled_v1_node_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -412,7 +576,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_node_proto_msgTypes[4]
+	mi := &file_tangled_v1_node_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -425,7 +589,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_node_proto_rawDescGZIP(), []int{4}
+	return file_tangled_v1_node_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Peer) GetId() string {
@@ -516,7 +680,7 @@ type AddPeerRequest struct {
 
 func (x *AddPeerRequest) Reset() {
 	*x = AddPeerRequest{}
-	mi := &file_tangled_v1_node_proto_msgTypes[5]
+	mi := &file_tangled_v1_node_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +692,7 @@ func (x *AddPeerRequest) String() string {
 func (*AddPeerRequest) ProtoMessage() {}
 
 func (x *AddPeerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_node_proto_msgTypes[5]
+	mi := &file_tangled_v1_node_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +705,7 @@ func (x *AddPeerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPeerRequest.ProtoReflect.Descriptor instead.
 func (*AddPeerRequest) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_node_proto_rawDescGZIP(), []int{5}
+	return file_tangled_v1_node_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AddPeerRequest) GetAddr() string {
@@ -562,7 +726,7 @@ type AddPeerResponse struct {
 
 func (x *AddPeerResponse) Reset() {
 	*x = AddPeerResponse{}
-	mi := &file_tangled_v1_node_proto_msgTypes[6]
+	mi := &file_tangled_v1_node_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -574,7 +738,7 @@ func (x *AddPeerResponse) String() string {
 func (*AddPeerResponse) ProtoMessage() {}
 
 func (x *AddPeerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_node_proto_msgTypes[6]
+	mi := &file_tangled_v1_node_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -587,7 +751,7 @@ func (x *AddPeerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPeerResponse.ProtoReflect.Descriptor instead.
 func (*AddPeerResponse) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_node_proto_rawDescGZIP(), []int{6}
+	return file_tangled_v1_node_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AddPeerResponse) GetId() string {
@@ -608,7 +772,7 @@ type RemovePeerRequest struct {
 
 func (x *RemovePeerRequest) Reset() {
 	*x = RemovePeerRequest{}
-	mi := &file_tangled_v1_node_proto_msgTypes[7]
+	mi := &file_tangled_v1_node_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +784,7 @@ func (x *RemovePeerRequest) String() string {
 func (*RemovePeerRequest) ProtoMessage() {}
 
 func (x *RemovePeerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_node_proto_msgTypes[7]
+	mi := &file_tangled_v1_node_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +797,7 @@ func (x *RemovePeerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePeerRequest.ProtoReflect.Descriptor instead.
 func (*RemovePeerRequest) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_node_proto_rawDescGZIP(), []int{7}
+	return file_tangled_v1_node_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RemovePeerRequest) GetId() string {
@@ -652,7 +816,7 @@ type RemovePeerResponse struct {
 
 func (x *RemovePeerResponse) Reset() {
 	*x = RemovePeerResponse{}
-	mi := &file_tangled_v1_node_proto_msgTypes[8]
+	mi := &file_tangled_v1_node_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +828,7 @@ func (x *RemovePeerResponse) String() string {
 func (*RemovePeerResponse) ProtoMessage() {}
 
 func (x *RemovePeerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tangled_v1_node_proto_msgTypes[8]
+	mi := &file_tangled_v1_node_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +841,7 @@ func (x *RemovePeerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePeerResponse.ProtoReflect.Descriptor instead.
 func (*RemovePeerResponse) Descriptor() ([]byte, []int) {
-	return file_tangled_v1_node_proto_rawDescGZIP(), []int{8}
+	return file_tangled_v1_node_proto_rawDescGZIP(), []int{9}
 }
 
 var File_tangled_v1_node_proto protoreflect.FileDescriptor
@@ -686,7 +850,7 @@ const file_tangled_v1_node_proto_rawDesc = "" +
 	"\n" +
 	"\x15tangled/v1/node.proto\x12\n" +
 	"tangled.v1\"\r\n" +
-	"\vInfoRequest\"\xc1\x04\n" +
+	"\vInfoRequest\"\xe9\x06\n" +
 	"\fInfoResponse\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x1d\n" +
 	"\n" +
@@ -711,7 +875,25 @@ const file_tangled_v1_node_proto_rawDesc = "" +
 	"\x0eledger_time_ns\x18\x12 \x01(\x04R\fledgerTimeNs\x12\x16\n" +
 	"\x06newest\x18\x13 \x01(\fR\x06newest\x12\x14\n" +
 	"\x05peers\x18\x14 \x01(\rR\x05peers\x12\x1c\n" +
-	"\tunhealthy\x18\x15 \x01(\tR\tunhealthy\"\x12\n" +
+	"\tunhealthy\x18\x15 \x01(\tR\tunhealthy\x12#\n" +
+	"\rtransfer_bits\x18\x16 \x01(\rR\ftransferBits\x12!\n" +
+	"\fwitness_bits\x18\x17 \x01(\rR\vwitnessBits\x12\x16\n" +
+	"\x06anchor\x18\x18 \x01(\x04R\x06anchor\x12\x1e\n" +
+	"\n" +
+	"commitment\x18\x19 \x01(\fR\n" +
+	"commitment\x12\x18\n" +
+	"\awaiting\x18\x1a \x01(\x04R\awaiting\x12\x14\n" +
+	"\x05round\x18\x1b \x01(\x04R\x05round\x12&\n" +
+	"\x05seats\x18\x1c \x03(\v2\x10.tangled.v1.SeatR\x05seats\x12\x17\n" +
+	"\x04seat\x18\x1d \x01(\rH\x00R\x04seat\x88\x01\x01\x12\x16\n" +
+	"\x06silent\x18\x1e \x01(\bR\x06silent\x12\x14\n" +
+	"\x05alarm\x18\x1f \x01(\tR\x05alarmB\a\n" +
+	"\x05_seat\"Z\n" +
+	"\x04Seat\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
+	"\x06weight\x18\x02 \x01(\x04R\x06weight\x12\x14\n" +
+	"\x05round\x18\x03 \x01(\x04R\x05round\x12\x12\n" +
+	"\x04seen\x18\x04 \x01(\bR\x04seen\"\x12\n" +
 	"\x10ListPeersRequest\";\n" +
 	"\x11ListPeersResponse\x12&\n" +
 	"\x05peers\x18\x01 \x03(\v2\x10.tangled.v1.PeerR\x05peers\"\xba\x02\n" +
@@ -756,33 +938,35 @@ func file_tangled_v1_node_proto_rawDescGZIP() []byte {
 	return file_tangled_v1_node_proto_rawDescData
 }
 
-var file_tangled_v1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_tangled_v1_node_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_tangled_v1_node_proto_goTypes = []any{
 	(*InfoRequest)(nil),        // 0: tangled.v1.InfoRequest
 	(*InfoResponse)(nil),       // 1: tangled.v1.InfoResponse
-	(*ListPeersRequest)(nil),   // 2: tangled.v1.ListPeersRequest
-	(*ListPeersResponse)(nil),  // 3: tangled.v1.ListPeersResponse
-	(*Peer)(nil),               // 4: tangled.v1.Peer
-	(*AddPeerRequest)(nil),     // 5: tangled.v1.AddPeerRequest
-	(*AddPeerResponse)(nil),    // 6: tangled.v1.AddPeerResponse
-	(*RemovePeerRequest)(nil),  // 7: tangled.v1.RemovePeerRequest
-	(*RemovePeerResponse)(nil), // 8: tangled.v1.RemovePeerResponse
+	(*Seat)(nil),               // 2: tangled.v1.Seat
+	(*ListPeersRequest)(nil),   // 3: tangled.v1.ListPeersRequest
+	(*ListPeersResponse)(nil),  // 4: tangled.v1.ListPeersResponse
+	(*Peer)(nil),               // 5: tangled.v1.Peer
+	(*AddPeerRequest)(nil),     // 6: tangled.v1.AddPeerRequest
+	(*AddPeerResponse)(nil),    // 7: tangled.v1.AddPeerResponse
+	(*RemovePeerRequest)(nil),  // 8: tangled.v1.RemovePeerRequest
+	(*RemovePeerResponse)(nil), // 9: tangled.v1.RemovePeerResponse
 }
 var file_tangled_v1_node_proto_depIdxs = []int32{
-	4, // 0: tangled.v1.ListPeersResponse.peers:type_name -> tangled.v1.Peer
-	0, // 1: tangled.v1.NodeService.Info:input_type -> tangled.v1.InfoRequest
-	2, // 2: tangled.v1.NodeService.ListPeers:input_type -> tangled.v1.ListPeersRequest
-	5, // 3: tangled.v1.NodeService.AddPeer:input_type -> tangled.v1.AddPeerRequest
-	7, // 4: tangled.v1.NodeService.RemovePeer:input_type -> tangled.v1.RemovePeerRequest
-	1, // 5: tangled.v1.NodeService.Info:output_type -> tangled.v1.InfoResponse
-	3, // 6: tangled.v1.NodeService.ListPeers:output_type -> tangled.v1.ListPeersResponse
-	6, // 7: tangled.v1.NodeService.AddPeer:output_type -> tangled.v1.AddPeerResponse
-	8, // 8: tangled.v1.NodeService.RemovePeer:output_type -> tangled.v1.RemovePeerResponse
-	5, // [5:9] is the sub-list for method output_type
-	1, // [1:5] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 0: tangled.v1.InfoResponse.seats:type_name -> tangled.v1.Seat
+	5, // 1: tangled.v1.ListPeersResponse.peers:type_name -> tangled.v1.Peer
+	0, // 2: tangled.v1.NodeService.Info:input_type -> tangled.v1.InfoRequest
+	3, // 3: tangled.v1.NodeService.ListPeers:input_type -> tangled.v1.ListPeersRequest
+	6, // 4: tangled.v1.NodeService.AddPeer:input_type -> tangled.v1.AddPeerRequest
+	8, // 5: tangled.v1.NodeService.RemovePeer:input_type -> tangled.v1.RemovePeerRequest
+	1, // 6: tangled.v1.NodeService.Info:output_type -> tangled.v1.InfoResponse
+	4, // 7: tangled.v1.NodeService.ListPeers:output_type -> tangled.v1.ListPeersResponse
+	7, // 8: tangled.v1.NodeService.AddPeer:output_type -> tangled.v1.AddPeerResponse
+	9, // 9: tangled.v1.NodeService.RemovePeer:output_type -> tangled.v1.RemovePeerResponse
+	6, // [6:10] is the sub-list for method output_type
+	2, // [2:6] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_tangled_v1_node_proto_init() }
@@ -790,13 +974,14 @@ func file_tangled_v1_node_proto_init() {
 	if File_tangled_v1_node_proto != nil {
 		return
 	}
+	file_tangled_v1_node_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tangled_v1_node_proto_rawDesc), len(file_tangled_v1_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
