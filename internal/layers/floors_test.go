@@ -40,7 +40,7 @@ var tangledRules = rules{
 	lists: map[string][]string{
 		"cmd/tangled": {
 			"api", "api/proto/tangled/v1", "genesis", "gossip", "ingest",
-			"internal/localnet", "message", "node", "storage",
+			"internal/localnet", "ledger", "message", "node", "proof", "storage",
 		},
 		"internal/localnet": {
 			"api", "genesis", "gossip", "gossip/memnet", "ingest", "node",
