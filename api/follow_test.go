@@ -15,9 +15,12 @@ import (
 	"tangled/node"
 )
 
-// follow opens a stream and waits for its headers.
+// follow opens a stream and waits for its headers. It ends after ten minutes: bare
+// cursors would come for ever where a test waits for a message in vain.
 func (f *fixture) follow(ctx context.Context, req *tangledv1.FollowRequest) tangledv1.HistoryService_FollowClient {
 	f.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	f.t.Cleanup(cancel)
 	stream, err := f.history.Follow(ctx, req)
 	if err != nil {
 		f.t.Fatalf("Follow: %v", err)

@@ -273,5 +273,16 @@ func TestAccountHistoryInPieces(t *testing.T) {
 				}
 			}
 		}
+		// And it comes to its end while the server closes.
+		account := addressOf(poor)
+		stream, err := f.ledger.AccountHistory(t.Context(), &tangledv1.AccountHistoryRequest{Address: account[:]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := f.closeDuring()
+		if page, err := collect(t, stream, nil); err != nil || len(page) != len(want) {
+			t.Errorf("while closing: %d transfers, %v; want %d", len(page), err, len(want))
+		}
+		<-closed
 	})
 }

@@ -45,6 +45,8 @@ func (s nodeService) Info(ctx context.Context, _ *tangledv1.InfoRequest) (*tangl
 		ServerTimeNs: protoTime(time.Now()),
 		WindowNs:     uint64(info.Window),
 		DataBits:     uint32(info.DataBits),
+		TransferBits: uint32(info.TransferBits),
+		WitnessBits:  uint32(info.WitnessBits),
 		Messages:     info.Messages,
 		Vertices:     uint64(info.Vertices),
 		Tips:         uint64(info.Tips),

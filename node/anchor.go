@@ -111,6 +111,7 @@ func (l *loop) compare(index uint64) error {
 	if l.n.alarm.Load() == nil && l.tally.contradicts(ours) {
 		alarm := &Alarm{Index: index, Ours: hash}
 		l.n.alarm.Store(alarm)
+		l.n.anchored.tell() // whoever follows is told of the alarm instead
 		l.n.opts.Logger.Error("this node went wrong, or more than a third of the committee did", "error", alarm)
 	}
 	if signatures := l.tally.settle(ours); signatures != nil {

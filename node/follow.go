@@ -45,6 +45,9 @@ func (n *Node) Follow(ctx context.Context, after Cursor) iter.Seq2[FinalEvent, e
 				}
 				after = e.Cursor
 			}
+			if alarm := n.alarm.Load(); err == nil && alarm != nil && after.Anchor+1 >= alarm.Index {
+				err = alarm
+			}
 			if err == nil {
 				select {
 				case <-next:

@@ -17,16 +17,18 @@ import (
 
 // Info describes a node and what it holds.
 type Info struct {
-	Network    string // name
-	NetworkID  message.NetworkID
-	Genesis    message.ID
-	PeerID     peer.ID
-	Addrs      []multiaddr.Multiaddr
-	Issuer     message.Issuer
-	Role       Role
-	Started    time.Time
-	Window     time.Duration
-	DataBits   int
+	Network   string // name
+	NetworkID message.NetworkID
+	Genesis   message.ID
+	PeerID    peer.ID
+	Addrs     []multiaddr.Multiaddr
+	Issuer    message.Issuer
+	Role      Role
+	Started   time.Time
+	Window    time.Duration
+	// Least work of each kind, in leading zero bits.
+	DataBits, TransferBits, WitnessBits int
+
 	Messages   uint64 // stored
 	Vertices   int    // in the live DAG
 	Tips       int    // in the DAG: solid and without a child
@@ -68,10 +70,13 @@ func (n *Node) Info(ctx context.Context) (Info, error) {
 		Started:   n.started,
 		Window:    n.opts.Genesis.Window,
 		DataBits:  n.rules.DataBits,
-		Messages:  n.store.Count(),
-		Unhealthy: n.Health(),
-		Seat:      -1,
-		Alarm:     n.alarm.Load(),
+
+		TransferBits: n.rules.TransferBits,
+		WitnessBits:  n.rules.WitnessBits,
+		Messages:     n.store.Count(),
+		Unhealthy:    n.Health(),
+		Seat:         -1,
+		Alarm:        n.alarm.Load(),
 	}
 	for _, p := range n.gossip.Peers() {
 		if p.Connected {

@@ -93,16 +93,16 @@ func (h *host) linksOn() {
 }
 
 func (h *host) lookAt(to *host) {
-	l := h.links[to]
+	l, n := h.links[to], h.n // the node may go down in between
 	switch {
 	case l.busy || h.s.cutOff(h, to) || to.n == nil:
 	case h.s.now >= l.exchangeAt:
 		l.exchangeAt = h.s.now + exchangeEvery
-		h.turn(l, func(ctx context.Context) { h.n.exchange(ctx, to.id) })
+		h.turn(l, func(ctx context.Context) { n.exchange(ctx, to.id) })
 	case h.l.tangle.Stats().Orphans > 0:
 		h.turn(l, func(ctx context.Context) {
-			if want := h.n.missing(ctx, to.id); len(want) > 0 {
-				h.n.fetch(ctx, to.id, want)
+			if want := n.missing(ctx, to.id); len(want) > 0 {
+				n.fetch(ctx, to.id, want)
 			}
 		})
 	}

@@ -59,7 +59,7 @@ func draw(rng *rand.Rand, seed uint64) plan {
 		readings: pick(100*time.Millisecond, 200*time.Millisecond, 400*time.Millisecond),
 	}
 	if seed%100 == 50 {
-		p.parasite = 10_000
+		p.parasite, p.included = 10_000, 4_000
 	}
 	p.steps = profileOf(seed).fault == absent || rng.IntN(4) == 0
 	seats := 4 + rng.IntN(4)

@@ -15,9 +15,9 @@ import (
 // approved: our own message would have to be stamped later still.
 const approveAhead = time.Second
 
-// catchUp is the age from which a message tells nothing about the network's
+// longAgo is the age from which a message tells nothing about the network's
 // delay: it comes late because this node was away.
-const catchUp = time.Minute
+const longAgo = time.Minute
 
 // tipPool guards the selector, which issuers use from many goroutines, and
 // knows what to approve when the selector has too little.
@@ -31,6 +31,14 @@ type tipPool struct {
 	// left the pool by age, to be approved by our own next message.
 	own   map[message.ID]struct{}
 	again []message.ID
+	// early are messages too far ahead to be approved, ascending by ID.
+	early []approver
+}
+
+// approver is a message as it changes the pool.
+type approver struct {
+	tangle.Solid
+	own bool
 }
 
 func newTipPool(genesis message.ID, r *rand.Rand) *tipPool {
@@ -41,19 +49,46 @@ func newTipPool(genesis message.ID, r *rand.Rand) *tipPool {
 	}
 }
 
-// replace takes the parents of s out and s in.
+// limit is the timestamp up to which messages may be approved at a time.
+func limit(now time.Time) uint64 { return uint64(now.Add(approveAhead).UnixNano()) }
+
+// replace takes the parents of s out and s in, once s may be approved itself.
+// Otherwise a chain of messages that are always a little too far ahead would take
+// all tips away and give none in exchange: what it approves would be in nobody's
+// past.
 func (p *tipPool) replace(s tangle.Solid, now time.Time, own bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, id := range s.Approves {
+	p.catchUp(now)
+	a := approver{s, own}
+	if s.Message.Timestamp <= limit(now) {
+		p.approve(a, now)
+		return
+	}
+	at, _ := slices.BinarySearchFunc(p.early, s.Message.ID(), func(e approver, id message.ID) int { return e.Message.ID().Compare(id) })
+	p.early = slices.Insert(p.early, at, a)
+}
+
+func (p *tipPool) approve(a approver, now time.Time) {
+	for _, id := range a.Approves {
 		p.selector.Remove(id)
 		delete(p.own, id)
 	}
-	id := s.Message.ID()
-	p.selector.Add(tipselect.Tip{ID: id, Arrived: now, Delays: s.Delays})
-	if own {
+	id := a.Message.ID()
+	p.selector.Add(tipselect.Tip{ID: id, Arrived: now, Delays: a.Delays})
+	if a.own {
 		p.own[id] = struct{}{}
 	}
+}
+
+// catchUp does what had to wait until now, parents first.
+func (p *tipPool) catchUp(now time.Time) {
+	due := 0
+	for due < len(p.early) && p.early[due].Message.Timestamp <= limit(now) {
+		p.approve(p.early[due], now)
+		due++
+	}
+	p.early = slices.Delete(p.early, 0, due)
 }
 
 // arrived measures the network's delay by a message that just came in by itself.
@@ -61,7 +96,7 @@ func (p *tipPool) replace(s tangle.Solid, now time.Time, own bool) {
 // and since the delay says how long to wait, the two would keep each other up.
 func (p *tipPool) arrived(id message.ID, now time.Time) {
 	delay := now.Sub(id.Time())
-	if delay >= catchUp {
+	if delay >= longAgo {
 		return
 	}
 	p.mu.Lock()
@@ -78,6 +113,7 @@ func (p *tipPool) setSpares(ids ...message.ID) {
 func (p *tipPool) expire(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.catchUp(now)
 	for _, id := range p.selector.Expire(now) {
 		if _, ok := p.own[id]; ok {
 			p.again = append(p.again, id)
@@ -91,9 +127,9 @@ func (p *tipPool) expire(now time.Time) {
 func (p *tipPool) pick(now time.Time) []message.ID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	limit := uint64(now.Add(approveAhead).UnixNano())
+	p.catchUp(now)
 	picked := slices.DeleteFunc(p.selector.Pick(now), func(id message.ID) bool {
-		return id.Timestamp() > limit
+		return id.Timestamp() > limit(now)
 	})
 	if id, ok := p.nextAgain(); ok && len(picked) < message.MaxParents {
 		picked = append(picked, id)
@@ -102,7 +138,7 @@ func (p *tipPool) pick(now time.Time) []message.ID {
 		if len(picked) >= message.MinParents {
 			break
 		}
-		if (id.Timestamp() <= limit || id == p.genesis) && !slices.Contains(picked, id) {
+		if (id.Timestamp() <= limit(now) || id == p.genesis) && !slices.Contains(picked, id) {
 			picked = append(picked, id)
 		}
 	}
@@ -128,6 +164,7 @@ func (p *tipPool) nextAgain() (message.ID, bool) {
 func (p *tipPool) eligible(now time.Time, n int) ([]message.ID, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.catchUp(now)
 	return p.selector.Eligible(now, n)
 }
 

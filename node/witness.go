@@ -266,15 +266,15 @@ func (l *loop) hearSeat(m *message.Message) {
 func (p *tipPool) pickMany(now time.Time, n int, except []message.ID) []message.ID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	limit := uint64(now.Add(approveAhead).UnixNano())
+	p.catchUp(now)
 	picked := slices.DeleteFunc(p.selector.PickN(now, n), func(id message.ID) bool {
-		return id.Timestamp() > limit || slices.Contains(except, id)
+		return id.Timestamp() > limit(now) || slices.Contains(except, id)
 	})
 	for _, id := range append(p.spares[:len(p.spares):len(p.spares)], p.genesis) {
 		if len(picked) > 0 {
 			break
 		}
-		if id.Timestamp() <= limit || id == p.genesis {
+		if id.Timestamp() <= limit(now) || id == p.genesis {
 			picked = append(picked, id)
 		}
 	}

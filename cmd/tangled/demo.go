@@ -54,18 +54,19 @@ func newDemoCommand() *cobra.Command {
 MQTT broker and a seat on the committee on each middle node (on 31 at most), and
 simulated city sensors that publish JSON readings at QoS 1. It shows what happens
 until --duration is over or Ctrl-C is pressed. Meanwhile it follows, over gRPC,
-what becomes final on the permanode, and at the end waits up to 30 s until every
-acknowledged reading is. Then it reads them all back from the permanode's history.
-Both times it compares sequence number and bytes. It fails if a reading was not
-acknowledged, is not final or is not in the history.
+what becomes final on the permanode, and at the end waits until every acknowledged
+reading is, or nothing more became so for 30 s. Then it reads them all back from
+the permanode's history. Both times it compares sequence number and bytes. It fails
+if a reading was not acknowledged, is not final or is not in the history.
 
-With --kill-seat the last middle node with a seat is stopped after that time, as
-by SIGTERM, and stays away: its broker answers what it has read and ends its
-connections, then the node leaves the network. Its sensors go to the next broker
-and send again there what was not acknowledged, as a device does that knows two.
-So nothing may be missing: not a reading that the stopped node acknowledged, nor
-one that was due meanwhile. Messages go on becoming final while more than two
-thirds of the seats are up, though a wave whose leader is away takes 500 ms longer.
+With --kill-seat the last node with a seat is stopped in order after that time and
+stays away: its broker answers what it has read and ends its connections, the node
+waits up to 10 s until what it issued is final, then it leaves the network. Its
+sensors go to the next broker and send again there what was not acknowledged, as a
+device does that knows two. So nothing may be missing: not a reading that the
+stopped node acknowledged, nor one that was due meanwhile. Messages go on becoming
+final while more than two thirds of the seats are up, only later where it was the
+turn of the seat that is away.
 
 In the table, LEDGER AGE is how long ago the ledger time is, and SEATS how many of
 the committee a node has heard in the newest rounds.`,

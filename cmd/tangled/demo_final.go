@@ -14,7 +14,8 @@ import (
 const (
 	// cityTopic is what all sensors publish under.
 	cityTopic = "florence/device/#"
-	// finalPatience is how long after the last reading all may take to be final.
+	// finalPatience is how long the permanode may take, once all is published, to
+	// make everything final without any progress.
 	finalPatience = 30 * time.Second
 	// followAgain is how long to wait before a broken stream is opened again.
 	followAgain = 100 * time.Millisecond
@@ -68,20 +69,25 @@ func (c cursor) behind(other cursor) bool {
 	return c.anchor > other.anchor || c.anchor == other.anchor && c.index > other.index
 }
 
-// wait returns when everything acknowledged is final or finalPatience is over,
-// and with an error when what becomes final is not told any more.
+// wait returns when everything acknowledged is final or nothing became so for
+// finalPatience, and with an error when what becomes final is not told any more.
 func (f *finality) wait(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, finalPatience)
-	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+	seen, progress := f.load.finals.Load(), time.Now()
 	for !f.load.allFinal() {
 		select {
 		case <-tick.C:
 		case <-f.done:
 			return f.err
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
+		}
+		if now := f.load.finals.Load(); now > seen {
+			seen, progress = now, time.Now()
+		}
+		if time.Since(progress) >= finalPatience {
+			return nil // the verdict says how many are missing
 		}
 	}
 	return nil
