@@ -9,7 +9,7 @@ FUZZTIME ?= 30s
 PACKAGE  ?= ./...
 COUNT    ?= 1
 
-.PHONY: help build test soak lint fuzz proto demo bench clean deps
+.PHONY: help build test sim soak lint fuzz proto demo bench clean deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,13 @@ deps: ## install what the tests need (Debian)
 
 test: deps ## all tests with the race detector, within 15 minutes
 	$(GO) mod download
-	CGO_ENABLED=1 $(GO) test -race -timeout 14m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 14m $$($(GO) list ./... | grep -v /internal/mutants)
 	$(GO) test -timeout 5m ./pow/...
+	$(GO) test -timeout 10m -run '^TestSimulation$$' ./node
+
+sim: ## a thousand seeds of the simulation, and every mutant
+	$(GO) test -timeout 60m -run '^TestSimulation$$' ./node -args -sim.seeds=1000
+	$(GO) test -timeout 20m -v -run '^Test(Mutants|Required)$$' ./internal/mutants
 
 soak: deps ## the long runs
 	CGO_ENABLED=1 $(GO) test -race -tags soak -run Soak -timeout 60m ./...

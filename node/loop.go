@@ -125,13 +125,15 @@ func (l *loop) process(group []*batch) error {
 			solid = append(solid, fresh...)
 		}
 	}
-	if err := l.commit(solid, now); err != nil {
+	durable, err := l.commit(solid, now)
+	if err != nil {
 		return err
 	}
+	// Whoever waits for durable does not wait for the anchors it may decide.
 	for _, b := range group {
 		l.answer(b)
 	}
-	return nil
+	return l.settle(solid, durable)
 }
 
 // attach decides on one valid message.
@@ -195,10 +197,11 @@ func (l *loop) surplus(m *message.Message) bool {
 	return err == nil && l.finality.graph.Copies(int(w.Seat), w.Round) >= 2
 }
 
-// commit makes what became solid durable and then, and only then, known.
-func (l *loop) commit(solid []tangle.Solid, now time.Time) error {
+// commit makes what became solid durable and then, and only then, known. It
+// returns when that was.
+func (l *loop) commit(solid []tangle.Solid, now time.Time) (durable time.Time, err error) {
 	if len(solid) == 0 {
-		return nil
+		return now, nil
 	}
 	records := make([]storage.Record, len(solid))
 	for i, s := range solid {
@@ -209,9 +212,9 @@ func (l *loop) commit(solid []tangle.Solid, now time.Time) error {
 		}
 	}
 	if err := l.n.store.Commit(records); err != nil {
-		return err
+		return now, err
 	}
-	durable := l.n.opts.Now()
+	durable = l.n.opts.Now()
 	l.offer(solid, now)
 	for _, s := range solid {
 		l.n.recent.add(s.Message.ID())
@@ -224,14 +227,19 @@ func (l *loop) commit(solid []tangle.Solid, now time.Time) error {
 		}
 	}
 	l.n.tail.publish(records, durable)
+	l.n.metrics.attached.Add(float64(len(solid)))
+	l.n.metrics.commitSeconds.Observe(durable.Sub(now).Seconds())
+	l.refreshSpares()
+	return durable, nil
+}
+
+// settle takes what is durable into what becomes final.
+func (l *loop) settle(solid []tangle.Solid, durable time.Time) error {
 	for _, s := range solid {
 		if err := l.observe(s, durable); err != nil {
 			return err
 		}
 	}
-	l.n.metrics.attached.Add(float64(len(solid)))
-	l.n.metrics.commitSeconds.Observe(durable.Sub(now).Seconds())
-	l.refreshSpares()
 	return nil
 }
 
@@ -267,7 +275,11 @@ func (l *loop) tick(now time.Time) error {
 		l.houseAt = now
 		solid = append(solid, l.keepHouse(now)...)
 	}
-	return l.commit(solid, now)
+	durable, err := l.commit(solid, now)
+	if err != nil {
+		return err
+	}
+	return l.settle(solid, durable)
 }
 
 // keepHouse does what has time: it looks through all that waits. It returns what

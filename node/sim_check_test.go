@@ -80,6 +80,9 @@ func (h *host) check() {
 		h.s.forkf("node %d: %v", h.index, alarm)
 	}
 	h.durable = h.n.store.Count()
+	if f.index > h.checked+1 {
+		h.s.counts.several++
+	}
 	for h.checked < f.index {
 		h.checked++
 		hash, ok := f.commitments[h.checked]

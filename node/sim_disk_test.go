@@ -15,6 +15,8 @@ type disk struct {
 
 	mu   sync.Mutex
 	left int // synced writes of the store's log until the power fails; 0 is no plan
+	deep int // or: at which one of a step of the loop
+	step int // how many there were in this step
 	kept int // percent of what was not synced then that stays
 	rng  *rand.Rand
 	// found is what the machine finds when it starts again; nil before the crash.
@@ -36,21 +38,34 @@ func (d *disk) MaybeError(op errorfs.Op) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.left == 0 || d.found != nil {
-		return nil
-	}
-	if d.left--; d.left == 0 {
+	d.step++
+	switch {
+	case d.found != nil:
+	case d.left > 0:
+		if d.left--; d.left == 0 {
+			d.failLocked()
+		}
+	case d.deep > 0 && d.step == d.deep:
 		d.failLocked()
 	}
 	return nil
 }
 
-// plan has the power fail at the n-th synced write from now on, before it is on
-// the disk or, with 100 percent kept, after.
-func (d *disk) plan(n, kept int, seed uint64) {
+// plan has the power fail at the n-th synced write from now on or, if n is zero,
+// at the deep-th of a step of the loop: the first are messages, then comes an
+// anchor after the other. The write is not on the disk then or, with 100 percent
+// kept, it is.
+func (d *disk) plan(n, deep, kept int, seed uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.left, d.kept, d.rng = n, kept, rand.New(rand.NewPCG(seed, 7))
+	d.left, d.deep, d.kept, d.rng = n, deep, kept, rand.New(rand.NewPCG(seed, 7))
+}
+
+// rest ends a step.
+func (d *disk) rest() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.step = 0
 }
 
 // fail is the power failing now, between writes.
@@ -79,6 +94,6 @@ func (d *disk) turnOn() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.found != nil {
-		d.fs, d.found, d.left = d.found, nil, 0
+		d.fs, d.found, d.left, d.deep = d.found, nil, 0, 0
 	}
 }

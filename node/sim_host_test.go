@@ -179,6 +179,7 @@ func (h *host) settle() {
 		h.down()
 		return
 	}
+	h.disk.rest()
 	h.drawNonce()
 	h.l.keepPace(h.clock())
 	h.drawNonce()

@@ -42,9 +42,18 @@ func (s *sim) crash() {
 		return
 	}
 	kept := []int{0, 100}[s.rng.IntN(2)]
-	h.disk.plan(1+s.rng.IntN(8), kept, s.rng.Uint64())
+	patience := 3 * time.Second
+	switch s.rng.IntN(3) {
+	case 0:
+		h.disk.plan(1+s.rng.IntN(8), 0, kept, s.rng.Uint64())
+	case 1: // before or after an anchor
+		h.disk.plan(0, 2, kept, s.rng.Uint64())
+	case 2: // between two anchors that one witness decides
+		h.disk.plan(0, 3, kept, s.rng.Uint64())
+		patience *= 3
+	}
 	life := h.life
-	s.after(3*time.Second, func() {
+	s.after(patience, func() {
 		if h.n != nil && h.life == life {
 			h.disk.fail(kept, s.rng.Uint64()) // it wrote too little
 		}

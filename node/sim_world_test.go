@@ -64,12 +64,12 @@ type sim struct {
 // counts is what happened.
 type counts struct {
 	anchors, crashes, partitions, equivocations, doubleSpends    int
-	lost, rejoins, reissued, capped, fetches, lostFrames, clocks int
+	lost, rejoins, reissued, capped, fetches, lostFrames, clocks, several int
 }
 
 func (c counts) String() string {
-	return fmt.Sprintf("anchors %d, crashes %d, partitions %d, equivocations %d, double spends %d; stores lost %d, rejoined %d, reissued %d, capped %d, fetches %d, frames lost %d, clocks set %d",
-		c.anchors, c.crashes, c.partitions, c.equivocations, c.doubleSpends, c.lost, c.rejoins, c.reissued, c.capped, c.fetches, c.lostFrames, c.clocks)
+	return fmt.Sprintf("anchors %d, crashes %d, partitions %d, equivocations %d, double spends %d; stores lost %d, rejoined %d, reissued %d, capped %d, fetches %d, frames lost %d, clocks set %d, several anchors at once %d",
+		c.anchors, c.crashes, c.partitions, c.equivocations, c.doubleSpends, c.lost, c.rejoins, c.reissued, c.capped, c.fetches, c.lostFrames, c.clocks, c.several)
 }
 
 func (c *counts) add(other counts) {
@@ -85,6 +85,7 @@ func (c *counts) add(other counts) {
 	c.fetches += other.fetches
 	c.lostFrames += other.lostFrames
 	c.clocks += other.clocks
+	c.several += other.several
 }
 
 // less names what there was less of than there has to be.

@@ -49,8 +49,8 @@ func newTipPool(genesis message.ID, r *rand.Rand) *tipPool {
 	}
 }
 
-// limit is the timestamp up to which messages may be approved at a time.
-func limit(now time.Time) uint64 { return uint64(now.Add(approveAhead).UnixNano()) }
+// approveUntil is the timestamp up to which messages may be approved at a time.
+func approveUntil(now time.Time) uint64 { return uint64(now.Add(approveAhead).UnixNano()) }
 
 // replace takes the parents of s out and s in, once s may be approved itself.
 // Otherwise a chain of messages that are always a little too far ahead would take
@@ -61,7 +61,7 @@ func (p *tipPool) replace(s tangle.Solid, now time.Time, own bool) {
 	defer p.mu.Unlock()
 	p.catchUp(now)
 	a := approver{s, own}
-	if s.Message.Timestamp <= limit(now) {
+	if s.Message.Timestamp <= approveUntil(now) {
 		p.approve(a, now)
 		return
 	}
@@ -84,7 +84,7 @@ func (p *tipPool) approve(a approver, now time.Time) {
 // catchUp does what had to wait until now, parents first.
 func (p *tipPool) catchUp(now time.Time) {
 	due := 0
-	for due < len(p.early) && p.early[due].Message.Timestamp <= limit(now) {
+	for due < len(p.early) && p.early[due].Message.Timestamp <= approveUntil(now) {
 		p.approve(p.early[due], now)
 		due++
 	}
@@ -129,7 +129,7 @@ func (p *tipPool) pick(now time.Time) []message.ID {
 	defer p.mu.Unlock()
 	p.catchUp(now)
 	picked := slices.DeleteFunc(p.selector.Pick(now), func(id message.ID) bool {
-		return id.Timestamp() > limit(now)
+		return id.Timestamp() > approveUntil(now)
 	})
 	if id, ok := p.nextAgain(); ok && len(picked) < message.MaxParents {
 		picked = append(picked, id)
@@ -138,7 +138,7 @@ func (p *tipPool) pick(now time.Time) []message.ID {
 		if len(picked) >= message.MinParents {
 			break
 		}
-		if (id.Timestamp() <= limit(now) || id == p.genesis) && !slices.Contains(picked, id) {
+		if (id.Timestamp() <= approveUntil(now) || id == p.genesis) && !slices.Contains(picked, id) {
 			picked = append(picked, id)
 		}
 	}

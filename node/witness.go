@@ -268,13 +268,13 @@ func (p *tipPool) pickMany(now time.Time, n int, except []message.ID) []message.
 	defer p.mu.Unlock()
 	p.catchUp(now)
 	picked := slices.DeleteFunc(p.selector.PickN(now, n), func(id message.ID) bool {
-		return id.Timestamp() > limit(now) || slices.Contains(except, id)
+		return id.Timestamp() > approveUntil(now) || slices.Contains(except, id)
 	})
 	for _, id := range append(p.spares[:len(p.spares):len(p.spares)], p.genesis) {
 		if len(picked) > 0 {
 			break
 		}
-		if id.Timestamp() <= limit(now) || id == p.genesis {
+		if id.Timestamp() <= approveUntil(now) || id == p.genesis {
 			picked = append(picked, id)
 		}
 	}
