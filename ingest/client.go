@@ -34,6 +34,7 @@ type client struct {
 	will      *will
 
 	established atomic.Bool // CONNACK is sent
+	rechecked   atomic.Bool // its subscriptions were checked since it connected
 	refusals    int         // readings refused on this connection; the inbox's worker counts
 
 	aliases     map[uint16]string

@@ -38,14 +38,23 @@ func clientOf(mc *mqtt.Client) *client {
 func (*hook) OnConnectAuthenticate(*mqtt.Client, packets.Packet) bool { return true }
 
 // OnACLCheck denies every write: no PUBLISH of a network client gets as far as
-// this. A read is allowed because the subscription was, at SUBSCRIBE.
-func (*hook) OnACLCheck(_ *mqtt.Client, _ string, write bool) bool { return !write }
+// this. A read is allowed because the subscription was, at SUBSCRIBE; but not
+// yet in a resumed session, to which messages may go before its subscriptions are
+// checked again.
+func (*hook) OnACLCheck(mc *mqtt.Client, topic string, write bool) bool {
+	if write {
+		return false
+	}
+	cl := clientOf(mc)
+	return cl == nil || cl.rechecked.Load() || cl.judge(topic) == packets.CodeSuccess.Code
+}
 
 // OnSessionEstablished follows the CONNACK.
 func (h *hook) OnSessionEstablished(mc *mqtt.Client, _ packets.Packet) {
 	if cl := clientOf(mc); cl != nil {
 		cl.established.Store(true)
 		cl.recheck()
+		cl.rechecked.Store(true)
 	}
 }
 

@@ -18,6 +18,9 @@ const endsWithin = 2 * time.Minute
 func (s *sim) end() {
 	s.ending = true
 	s.heal()
+	for _, h := range s.hosts {
+		h.disk.plan(0, 0, 0, 0)
+	}
 	s.note("the end begins")
 	began := s.now
 	if !s.runUntil(s.now+endsWithin, s.settled) {

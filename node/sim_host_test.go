@@ -46,9 +46,10 @@ type host struct {
 	links      map[*host]*link
 	neighbours []*host
 
-	checked   uint64 // anchors compared with those of the others
-	durable   uint64 // messages stored when last it was up and well
-	forgetful bool   // its store is lost, and it does not write again yet
+	checked uint64 // anchors compared with those of the others
+	durable uint64 // messages stored when last it was up and well
+	// The life that ends with the next witness, and what is kept of that.
+	doomed, kept int
 }
 
 // clock is what the machine shows. Its monotonic reading is right.
@@ -192,6 +193,9 @@ func (h *host) settle() {
 
 // do issues a message of the node's own.
 func (h *host) do(c chore) {
+	if c.witness != nil && h.doomed == h.life {
+		h.disk.plan(1, 0, h.kept, h.s.rng.Uint64())
+	}
 	h.spawn(func(ctx context.Context) {
 		if err := h.n.do(ctx, c); err != nil && ctx.Err() == nil && !h.tooLate(err) {
 			panic(fmt.Sprintf("own message: %v", err))
@@ -214,7 +218,6 @@ func (h *host) drawNonce() {
 		return
 	}
 	if h.rejoin = w.rejoin; w.rejoin == nil {
-		h.forgetful = false
 		return
 	}
 	var nonce seat.Nonce
@@ -253,7 +256,6 @@ func (h *host) down() {
 func (h *host) forget() {
 	h.disk.fail(0, 1)
 	h.disk.found = newDisk().fs
-	h.forgetful = true
 	h.checked, h.durable = 0, 0
 	h.s.counts.lost++
 }

@@ -5,7 +5,7 @@ import "time"
 // trouble plans the load and what goes wrong, for as long as the plan says.
 func (s *sim) trouble() {
 	for range s.plan.crashes {
-		s.after(s.upTo(s.plan.busy-2*time.Second), s.crash)
+		s.after(s.upTo(s.plan.busy/2), s.crash)
 	}
 	for _, h := range s.hosts {
 		switch {
@@ -43,7 +43,7 @@ func (s *sim) crash() {
 	}
 	kept := []int{0, 100}[s.rng.IntN(2)]
 	patience := 3 * time.Second
-	switch s.rng.IntN(3) {
+	switch s.rng.IntN(4) {
 	case 0:
 		h.disk.plan(1+s.rng.IntN(8), 0, kept, s.rng.Uint64())
 	case 1: // before or after an anchor
@@ -51,10 +51,12 @@ func (s *sim) crash() {
 	case 2: // between two anchors that one witness decides
 		h.disk.plan(0, 3, kept, s.rng.Uint64())
 		patience *= 3
+	case 3: // with the next witness of its own
+		h.doomed, h.kept = h.life, kept
 	}
 	life := h.life
 	s.after(patience, func() {
-		if h.n != nil && h.life == life {
+		if h.n != nil && h.life == life && !s.ending {
 			h.disk.fail(kept, s.rng.Uint64()) // it wrote too little
 		}
 	})

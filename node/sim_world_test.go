@@ -63,7 +63,7 @@ type sim struct {
 
 // counts is what happened.
 type counts struct {
-	anchors, crashes, partitions, equivocations, doubleSpends    int
+	anchors, crashes, partitions, equivocations, doubleSpends             int
 	lost, rejoins, reissued, capped, fetches, lostFrames, clocks, several int
 }
 

@@ -56,7 +56,7 @@ var tangledRules = rules{
 	},
 	// No node that serves a city speaks over a transport made for one process.
 	importers: map[string][]string{
-		"gossip/memnet":   {"internal/localnet"},
+		"gossip/memnet":    {"internal/localnet"},
 		"internal/layers":  {},
 		"internal/mutants": {},
 	},
