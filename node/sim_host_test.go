@@ -41,7 +41,6 @@ type host struct {
 	waitingTasks []*task
 
 	outbox     [][]byte
-	sentAt     time.Duration
 	seen       map[[32]byte]time.Duration // frames, as GossipSub remembers them
 	links      map[*host]*link
 	neighbours []*host

@@ -109,7 +109,7 @@ var mutants = []mutant{
 		file: "node/finality.go",
 		from: "	until := max(f.time, a.Median) + includeAhead\n",
 		to:   "	until := max(f.time, a.Median) + 1000*includeAhead\n",
-		pkg:  "node", test: "TestSimulation", args: simulation("1", "12"),
+		pkg:  "node", test: "TestSimulation", args: simulation("1", "2"),
 	},
 	{
 		name: "the cap makes what waits go stale",
@@ -170,7 +170,7 @@ var mutants = []mutant{
 		from: "	if err := l.n.store.Commit(records); err != nil {\n",
 		to: "	for _, s := range solid {\n		if !fromPeer(s.Sender) {\n			l.n.announce(s.Message.Bytes())\n			l.n.flush()\n		}\n	}\n" +
 			"	if err := l.n.store.Commit(records); err != nil {\n",
-		pkg: "node", test: "TestSimulation", args: simulation("1", "20"),
+		pkg: "node", test: "TestSimulation", args: simulation("1", "12"),
 	},
 	{
 		name: "no crash rule: the store takes a second witness for a round",
@@ -200,7 +200,7 @@ var mutants = []mutant{
 		file: "node/finality.go",
 		from: "wave: a.Wave + 1, last: f.last",
 		to:   "wave: f.graph.NextWave(), last: f.last",
-		pkg:  "node", test: "TestSimulation", args: simulation("1", "40"),
+		pkg:  "node", test: "TestSimulation", args: simulation("1", "30"),
 	},
 
 	// Finality goes on.
