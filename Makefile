@@ -38,7 +38,7 @@ test: deps ## all tests with the race detector, within 15 minutes
 	$(GO) test -timeout 10m -run '^TestSimulation$$' ./node
 
 sim: ## a thousand seeds of the simulation, and every mutant
-	$(GO) test -timeout 60m -run '^TestSimulation$$' ./node -args -sim.seeds=1000
+	$(GO) test -count 1 -timeout 15m -v -run '^TestSimulation' ./node -args -sim.seeds=1000
 	$(GO) test -timeout 20m -v -run '^Test(Mutants|Required)$$' ./internal/mutants
 
 soak: deps ## the long runs

@@ -34,7 +34,6 @@ var tangledRules = rules{
 		"gossip/memnet":        0, // a libp2p transport in memory
 		"internal/layers":      0,
 		"internal/mutants":     0,
-		"internal/mutants":     0,
 	},
 	limit: 8,
 	// What joins the packages below it may import more than the limit, and says
