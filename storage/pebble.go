@@ -19,12 +19,17 @@ func (s *Store) openPebble(opts Options) (*pebble.DB, error) {
 	defer cache.Unref() // the database holds its own reference
 	var opened atomic.Bool
 	po := s.pebbleOptions(opts, cache)
-	po.EventListener = &pebble.EventListener{BackgroundError: func(err error) {
-		s.fail(err)
-		if !opened.Load() {
-			runtime.Goexit() // openPebble has given up
-		}
-	}}
+	po.EventListener = &pebble.EventListener{
+		BackgroundError: func(err error) {
+			s.fail(err)
+			if !opened.Load() {
+				runtime.Goexit() // openPebble has given up
+			}
+		},
+		// A memtable that is full gets a log and a flush of its own.
+		WALCreated: func(pebble.WALCreateInfo) { s.pace.memtableFull() },
+		FlushBegin: func(pebble.FlushInfo) { s.pace.flushBegins() },
+	}
 	type result struct {
 		db  *pebble.DB
 		err error
@@ -43,6 +48,7 @@ func (s *Store) openPebble(opts Options) (*pebble.DB, error) {
 	select {
 	case r := <-done:
 		opened.Store(r.err == nil)
+		s.pace.begin()
 		return r.db, r.err
 	case <-s.broken:
 		return nil, s.Err()
@@ -51,7 +57,7 @@ func (s *Store) openPebble(opts Options) (*pebble.DB, error) {
 
 func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options {
 	po := &pebble.Options{
-		FS:                 opts.FS,
+		FS:                 pacedFS{FS: opts.FS, pace: &s.pace},
 		Lock:               s.lock,
 		Cache:              cache,
 		FormatMajorVersion: pebble.FormatNewest,

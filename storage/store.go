@@ -47,6 +47,7 @@ type Store struct {
 	lock       *pebble.Lock
 	metrics    *metrics
 	registerer prometheus.Registerer // of the metrics, until Close
+	pace       flushPace
 	failed     atomic.Pointer[error]
 	broken     chan struct{} // closed by the first failure
 
@@ -182,6 +183,7 @@ func (s *Store) Close() error {
 	s.readers.Wait()
 	s.closing.Do(func() {
 		s.metrics.unregister(s.registerer)
+		s.pace.end()
 		s.closeErr = errors.Join(s.db.Close(), s.lock.Close())
 	})
 	return s.closeErr
