@@ -1,5 +1,5 @@
 // Package gossip carries bytes between the nodes of one network: frames of
-// messages over GossipSub, and the fetch and tips exchanges over streams of
+// messages over GossipSub, and the fetch, tips and sync exchanges over streams of
 // their own. It knows the bounds of what it carries and judges nothing else;
 // whether a message is valid is asked of the node through Options.
 //
@@ -31,12 +31,13 @@
 // judged at once, a bounded number waits, and what comes beyond is dropped and
 // counted: fetch repairs it.
 //
-// # Fetch and tips
+// # Fetch, tips and sync
 //
 // Fetch asks one peer for messages and their ancestors, ExchangeTips swaps the
-// IDs of the newest tips. Both are one request and one reply on a stream of
-// their own; the layouts stand beside the codecs in exchange.go, fetchwire.go and
-// tips.go.
+// IDs of the newest tips. Sync carries a request and a reply of the protocol by
+// which nodes catch up, as bytes. Each is one request and one reply on a stream of
+// its own; the layouts stand beside the codecs in exchange.go, fetchwire.go and
+// tips.go. All kinds share the bounds on time and on how many run at once.
 //
 // # Bad peers
 //

@@ -17,13 +17,14 @@ import (
 
 // An exchange is one request and one reply on a stream, big-endian:
 //
-//	request:  length u32 | kind u8   | body      kind 1 fetch, 2 tips
+//	request:  length u32 | kind u8   | body      kind 1 fetch, 2 tips, 3 sync
 //	reply:    length u32 | status u8 | body      status 0 here it is, 1 ask another (no body)
 //
 // length counts what follows it.
 const (
 	kindFetch = 1
 	kindTips  = 2
+	kindSync  = 3
 
 	statusOK     = 0
 	statusFailed = 1
@@ -96,7 +97,7 @@ func (g *Gossip) Fetch(ctx context.Context, from peer.ID, request FetchRequest) 
 	}
 	var reply FetchReply
 	body := appendFetchRequest(make([]byte, 0, fetchBodySize), request)
-	err := g.exchange(ctx, from, kindFetch, body, fetchReplyBodySize, func(b []byte) (err error) {
+	err := g.exchange(ctx, from, kindFetch, body, func(b []byte) (err error) {
 		reply, err = decodeFetchReply(b)
 		return err
 	})
@@ -113,7 +114,7 @@ func (g *Gossip) ExchangeTips(ctx context.Context, with peer.ID, tips []message.
 		return nil, invalidf(reasonTooMany, "%d tips, at most %d", len(tips), MaxTips)
 	}
 	var theirs []message.ID
-	err := g.exchange(ctx, with, kindTips, appendTips(nil, tips), tipsBodySize, func(b []byte) (err error) {
+	err := g.exchange(ctx, with, kindTips, appendTips(nil, tips), func(b []byte) (err error) {
 		theirs, err = decodeTips(b)
 		return err
 	})
@@ -124,7 +125,7 @@ func (g *Gossip) ExchangeTips(ctx context.Context, with peer.ID, tips []message.
 }
 
 // exchange makes one request and decodes the reply.
-func (g *Gossip) exchange(ctx context.Context, p peer.ID, kind byte, body []byte, limit int, decode func([]byte) error) error {
+func (g *Gossip) exchange(ctx context.Context, p peer.ID, kind byte, body []byte, decode func([]byte) error) error {
 	if !g.work.enter() {
 		return ErrClosed
 	}
@@ -132,17 +133,17 @@ func (g *Gossip) exchange(ctx context.Context, p peer.ID, kind byte, body []byte
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout+replyTimeout)
 	defer cancel()
 	defer context.AfterFunc(g.ctx, cancel)()
-	err := g.request(ctx, p, kind, body, limit, decode)
+	err := g.request(ctx, p, kind, body, decode)
 	var invalid *InvalidError
 	if errors.As(err, &invalid) {
 		g.charge(p, invalidStream, invalid.Error())
 	}
 	err = asTimeout(ctx, err)
-	g.metrics.exchanges.WithLabelValues(kindName(kind), "client", outcome(err)).Inc()
+	g.metrics.exchanges.WithLabelValues(kindOf(kind).name, "client", outcome(err)).Inc()
 	return err
 }
 
-func (g *Gossip) request(ctx context.Context, p peer.ID, kind byte, body []byte, limit int, decode func([]byte) error) error {
+func (g *Gossip) request(ctx context.Context, p peer.ID, kind byte, body []byte, decode func([]byte) error) error {
 	if !g.peers.allowed(p) {
 		return ErrNotListed
 	}
@@ -171,7 +172,7 @@ func (g *Gossip) request(ctx context.Context, p peer.ID, kind byte, body []byte,
 	if err := s.SetDeadline(time.Now().Add(replyTimeout)); err != nil {
 		return fmt.Errorf("set deadline: %w", err)
 	}
-	status, reply, err := readPart(s, 1+limit)
+	status, reply, err := readPart(s, 1+kindOf(kind).reply)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read reply: %w", err)
@@ -223,12 +224,25 @@ func outcome(err error) string {
 	return outcomeFailed
 }
 
-func kindName(kind byte) string {
-	switch kind {
+// exchangeKind is what sets one kind of exchange apart from the others.
+type exchangeKind struct {
+	name    string // in metrics
+	request int    // most bytes of a request's body
+	reply   int    // most bytes of a reply's body
+	// answer makes the body of the reply. An *InvalidError is the asker's fault;
+	// with errServerFailed the asker is told to ask another.
+	answer func(g *Gossip, ctx context.Context, from peer.ID, body []byte) ([]byte, error)
+}
+
+// kindOf is the kind that a request names; one without an answer does not exist.
+func kindOf(code byte) exchangeKind {
+	switch code {
 	case kindFetch:
-		return "fetch"
+		return exchangeKind{"fetch", fetchBodySize, fetchReplyBodySize, (*Gossip).answerFetch}
 	case kindTips:
-		return "tips"
+		return exchangeKind{"tips", tipsBodySize, tipsBodySize, (*Gossip).answerTips}
+	case kindSync:
+		return exchangeKind{"sync", MaxSyncRequest, MaxSyncReply, (*Gossip).answerSync}
 	}
-	return "unknown"
+	return exchangeKind{name: "unknown"}
 }

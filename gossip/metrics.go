@@ -25,7 +25,7 @@ const (
 	invalidFrame  = "frame"   // bytes that are no frame
 	invalidJudged = "judged"  // Options.Judge rejected it
 	invalidPolicy = "policy"  // a signed or authored GossipSub message
-	invalidStream = "stream"  // rubbish on a fetch stream
+	invalidStream = "stream"  // rubbish on the stream of an exchange
 	invalidByNode = "by_node" // Penalise
 )
 
@@ -65,7 +65,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Timed bans of peers that sent too much invalid.",
 		}),
 		exchanges: counters("exchanges_total",
-			"Fetch and tips exchanges, by protocol, side (client or server) and outcome.", "protocol", "side", "outcome"),
+			"Fetch, tips and sync exchanges, by protocol, side (client or server) and outcome.", "protocol", "side", "outcome"),
 		connected: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tangled_gossip_peers_connected",
 			Help: "Peers with at least one connection.",

@@ -85,6 +85,12 @@ type Options struct {
 	// the first are sent.
 	ServeTips func(ctx context.Context, from peer.ID, tips []message.ID) []message.ID
 
+	// ServeSync answers a sync request of 1 to MaxSyncRequest bytes with at most
+	// MaxSyncReply. An error tells the peer to ask another; it is logged. Where the
+	// request itself is wrong, Penalise is what charges the peer. Nil: every peer is
+	// told to ask another.
+	ServeSync func(ctx context.Context, from peer.ID, request []byte) ([]byte, error)
+
 	// Connected, if not nil, is told when a peer has its first connection, and
 	// Disconnected when it has lost its last. They are called one after another on
 	// a goroutine of their own, in order for each peer; they may use the Gossip, and

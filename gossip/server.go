@@ -62,7 +62,7 @@ func (g *Gossip) handle(s network.Stream) {
 	defer g.serving.release(from)
 
 	kind, err := g.serve(s, from)
-	g.metrics.exchanges.WithLabelValues(kindName(kind), "server", outcome(err)).Inc()
+	g.metrics.exchanges.WithLabelValues(kindOf(kind).name, "server", outcome(err)).Inc()
 	if err == nil {
 		s.Close()
 		return
@@ -73,7 +73,7 @@ func (g *Gossip) handle(s network.Stream) {
 		g.charge(from, invalidStream, invalid.Error())
 		return
 	}
-	g.log.Debug("exchange not served", "peer", from, "kind", kindName(kind), "err", err)
+	g.log.Debug("exchange not served", "peer", from, "kind", kindOf(kind).name, "err", err)
 }
 
 // serve reads a request and writes the reply. An *InvalidError is the peer's.
@@ -85,27 +85,41 @@ func (g *Gossip) serve(s network.Stream, from peer.ID) (kind byte, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("read request: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(g.ctx, serveTimeout)
-	defer cancel()
-	var reply []byte
-	switch kind {
-	case kindFetch:
-		reply, err = g.answerFetch(ctx, from, body)
-	case kindTips:
-		reply, err = g.answerTips(ctx, from, body)
-	default:
-		err = invalidf(reasonKind, "kind %d", kind)
-	}
+	status, reply, err := g.answer(from, kind, body)
 	if err != nil {
 		return kind, err
 	}
 	if err := s.SetDeadline(time.Now().Add(replyTimeout)); err != nil {
 		return kind, fmt.Errorf("set deadline: %w", err)
 	}
-	if _, err := s.Write(reply); err != nil {
-		return kind, fmt.Errorf("send reply: %w", err)
+	// Not in one piece: that would copy megabytes to put five bytes before them.
+	for _, part := range [][]byte{appendHead(nil, status, len(reply)), reply} {
+		if _, err := s.Write(part); err != nil {
+			return kind, fmt.Errorf("send reply: %w", err)
+		}
 	}
 	return kind, nil
+}
+
+// answer is the reply to a request. An *InvalidError is the peer's.
+func (g *Gossip) answer(from peer.ID, code byte, body []byte) (status byte, reply []byte, err error) {
+	kind := kindOf(code)
+	switch {
+	case kind.answer == nil:
+		return 0, nil, invalidf(reasonKind, "kind %d", code)
+	case len(body) > kind.request:
+		return 0, nil, invalidf(reasonTooLarge, "%s request of %d bytes, at most %d", kind.name, len(body), kind.request)
+	}
+	ctx, cancel := context.WithTimeout(g.ctx, serveTimeout)
+	defer cancel()
+	reply, err = kind.answer(g, ctx, from, body)
+	switch {
+	case errors.Is(err, errServerFailed):
+		return statusFailed, nil, nil
+	case err != nil:
+		return 0, nil, err
+	}
+	return statusOK, reply, nil
 }
 
 func (g *Gossip) answerFetch(ctx context.Context, from peer.ID, body []byte) ([]byte, error) {
@@ -114,19 +128,22 @@ func (g *Gossip) answerFetch(ctx context.Context, from peer.ID, body []byte) ([]
 		return nil, err
 	}
 	reply, err := g.opts.ServeFetch(ctx, from, request)
-	switch {
-	case err != nil && g.ctx.Err() == nil:
-		g.log.Warn("fetch not answered", "peer", from, "err", err)
-		return appendHead(nil, statusFailed, 0), nil
-	case err != nil:
-		return appendHead(nil, statusFailed, 0), nil
+	if err != nil {
+		g.logUnanswered("fetch", from, err)
+		return nil, errServerFailed
 	}
 	if err := reply.validate(); err != nil {
 		g.log.Error("fetch answer of our own is out of bounds", "err", err)
-		return appendHead(nil, statusFailed, 0), nil
+		return nil, errServerFailed
 	}
-	size := reply.size()
-	return appendFetchReply(appendHead(make([]byte, 0, 5+size), statusOK, size), reply), nil
+	return appendFetchReply(make([]byte, 0, reply.size()), reply), nil
+}
+
+// logUnanswered tells why the node had no answer, unless it is closing.
+func (g *Gossip) logUnanswered(kind string, from peer.ID, err error) {
+	if g.ctx.Err() == nil {
+		g.log.Warn(kind+" not answered", "peer", from, "err", err)
+	}
 }
 
 func (g *Gossip) answerTips(ctx context.Context, from peer.ID, body []byte) ([]byte, error) {
@@ -135,7 +152,5 @@ func (g *Gossip) answerTips(ctx context.Context, from peer.ID, body []byte) ([]b
 		return nil, err
 	}
 	ours := g.opts.ServeTips(ctx, from, theirs)
-	ours = ours[:min(len(ours), MaxTips)]
-	encoded := appendTips(nil, ours)
-	return append(appendHead(nil, statusOK, len(encoded)), encoded...), nil
+	return appendTips(nil, ours[:min(len(ours), MaxTips)]), nil
 }
