@@ -25,6 +25,7 @@ type task struct {
 	call   *call
 	over   bool // set by the task before it is out for the last time
 	gone   bool // the scheduler knows
+	parked bool // the scheduler knows that it asks a peer
 	panic  any
 	then   func() // by the scheduler, once it is over; not where its node went down
 }
@@ -115,6 +116,7 @@ func (h *host) left(t *task) {
 	case h.n == nil:
 		h.answer(t, errDown)
 	default:
+		t.parked = true
 		h.s.carry(t)
 	}
 }
@@ -122,7 +124,7 @@ func (h *host) left(t *task) {
 // answer gives a parked task its answer.
 func (h *host) answer(t *task, err error) {
 	c := t.call
-	t.call, c.err = nil, err
+	t.call, t.parked, c.err = nil, false, err
 	t.resume <- struct{}{}
 	h.serve(t)
 }
@@ -132,7 +134,7 @@ func (h *host) answer(t *task, err error) {
 func (h *host) endTasks() {
 	for _, t := range slices.Clone(h.tasks) {
 		switch {
-		case t.call != nil:
+		case t.parked:
 			h.answer(t, errDown)
 		case slices.Contains(h.waitingTasks, t):
 			h.serve(t)
