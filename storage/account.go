@@ -34,10 +34,12 @@ func (f *Finality) putAccounts(b *pebble.Batch) {
 
 // Accounts reads all accounts as they are after one anchor, by address.
 func (s *Store) Accounts() iter.Seq2[Account, error] {
-	return read(s, table(tableAccount, accountKeySize), func(key, value []byte) (Account, error) {
-		v, err := decodeBytes(key, value)
-		return Account{message.Address(key[1:]), v}, err
-	})
+	return readWhole(s, table(tableAccount, accountKeySize), decodeAccount)
+}
+
+func decodeAccount(key, value []byte) (Account, error) {
+	v, err := decodeBytes(key, value)
+	return Account{message.Address(key[1:]), v}, err
 }
 
 // AccountHistory reads the messages of an account's history in their order, or

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -18,7 +17,9 @@ func (s *Store) Commit(records []Record) error {
 		return err
 	}
 	defer s.readers.Done()
-	if err := s.Err(); err != nil {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.writable(); err != nil {
 		return err
 	}
 	// First, for there is nothing to undo yet.
@@ -39,7 +40,7 @@ func (s *Store) Commit(records []Record) error {
 		size += n
 	}
 	count := s.count.Load() + uint64(len(records))
-	_ = b.Set(metaKey("count"), binary.BigEndian.AppendUint64(nil, count), nil)
+	putNumber(b, "count", count)
 	if err := s.apply(b); err != nil {
 		return fmt.Errorf("commit %d messages: %w", len(records), err)
 	}
@@ -55,12 +56,14 @@ func (s *Store) Commit(records []Record) error {
 // batch fails only when the batch is closed.
 func (s *Store) put(b *pebble.Batch, r Record, before []Record) (size int, err error) {
 	id, raw := r.Message.ID(), r.Message.Bytes()
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(raw)), r.Seen)
-	_ = b.Set(messageKey(id), append(value, raw...), nil)
+	s.touch(id)
+	_ = b.Set(messageKey(id), appendRecord(make([]byte, 0, seenSize+len(raw)), r), nil)
 	issuer := s.issuers.number(b, string(r.Message.Issuer[:]))
 	_ = b.Set(indexKey(tableIssuer, issuer, id), nil, nil)
 	if r.Own {
-		_ = b.Set(idKey(tablePending, id), nil, nil)
+		if err := s.putPending(b, id); err != nil {
+			return 0, err
+		}
 	}
 	if r.Witness != nil {
 		_ = b.Set(witnessKey(*r.Witness), id[:], nil)

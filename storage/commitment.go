@@ -37,23 +37,29 @@ func (s *Store) State() ([]byte, bool) {
 
 // loadAnchor finds the last anchor and the state it left.
 func (s *Store) loadAnchor() error {
-	in := table(tableCommitment, anchorKeySize)
-	in.descending = true
-	last, ok, err := first(rows(s.db, in, decodeAnchor))
-	if err != nil || !ok {
-		return err
-	}
-	state, err := s.meta("state")
+	last, err := s.number("anchor")
 	if err != nil {
 		return err
 	}
-	if state == nil {
+	state, err := s.meta("state")
+	switch {
+	case err != nil:
+		return err
+	case last == 0 && state != nil:
+		return &CorruptionError{tableMeta, []byte("anchor"), errors.New("a state, and no anchor that left it")}
+	case last == 0:
+		return nil
+	case state == nil:
 		return &CorruptionError{tableMeta, []byte("state"), fmt.Errorf("no state after anchor %d", last)}
 	}
 	s.anchor.Store(last)
 	s.state.Store(&state)
 	return nil
 }
+
+// believed tells whether what is stored of an anchor counts: a seed that is under
+// way, or was cut short, leaves rows above the last anchor.
+func (s *Store) believed(anchor uint64) bool { return anchor <= s.anchor.Load() }
 
 func decodeAnchor(key, _ []byte) (uint64, error) {
 	anchor := binary.BigEndian.Uint64(key[1:])
@@ -67,8 +73,8 @@ func decodeAnchor(key, _ []byte) (uint64, error) {
 // error is ErrNotFound, a *CorruptionError, or that the store is closed.
 func (s *Store) Commitment(anchor uint64) ([]byte, error) {
 	b, ok, err := lookup(s, anchorKey(tableCommitment, anchor), decodeBytes)
-	if err == nil && !ok {
-		err = ErrNotFound
+	if err == nil && (!ok || !s.believed(anchor)) {
+		return nil, ErrNotFound
 	}
 	return b, err
 }
@@ -82,7 +88,9 @@ func (s *Store) SetSignatures(anchor uint64, set []byte) error {
 		return err
 	}
 	defer s.readers.Done()
-	if err := s.Err(); err != nil {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.writable(); err != nil {
 		return err
 	}
 	if last := s.anchor.Load(); anchor == 0 || anchor > last {
@@ -110,8 +118,8 @@ func (s *Store) Signatures(from uint64) (anchor uint64, set []byte, err error) {
 		set, err := decodeBytes(key, value)
 		return signatures{binary.BigEndian.Uint64(key[1:]), set}, err
 	}))
-	if err == nil && !ok {
-		err = ErrNotFound
+	if err == nil && (!ok || !s.believed(found.anchor)) {
+		return 0, nil, ErrNotFound
 	}
 	return found.anchor, found.set, err
 }

@@ -10,6 +10,13 @@ import (
 // ErrNotFound tells that what was asked for is not stored.
 var ErrNotFound = errors.New("storage: not found")
 
+// ErrSeeding tells that a seed is under way, or was cut short: until one is
+// complete the store has no accounts and takes nothing else.
+var ErrSeeding = errors.New("storage: the store is being seeded")
+
+// ErrNoGap tells that an anchor is in none of the gaps: there is nothing to fill.
+var ErrNoGap = errors.New("storage: the anchor is in no gap")
+
 var errClosed = errors.New("storage: store is closed")
 
 // LockedError tells that another process has the directory open.

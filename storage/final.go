@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"iter"
@@ -39,16 +40,25 @@ type FinalMessage struct {
 
 // Final tells where id became final; false while it is not.
 func (s *Store) Final(id message.ID) (Final, bool, error) {
-	return lookup(s, idKey(tableFinal, id), decodeFinal)
+	f, ok, err := lookup(s, idKey(tableFinal, id), decodeFinal)
+	if err != nil || !ok || !s.believed(f.Anchor) {
+		return Final{}, false, err
+	}
+	return f, true, nil
 }
 
 // Order reads the final messages in their order from a position on, as they were
 // when it began. An error ends the sequence; the store cannot be closed before
 // it ends.
 func (s *Store) Order(ctx context.Context, anchor uint64, index uint32) iter.Seq2[Position, error] {
-	in := table(tableOrder, orderKeySize)
-	in.lower = orderKey(anchor, index)
-	return until(ctx, read(s, in, decodePosition))
+	return func(yield func(Position, error) bool) {
+		in := table(tableOrder, orderKeySize)
+		in.lower, in.upper = orderKey(anchor, index), orderKey(s.anchor.Load()+1, 0)
+		if bytes.Compare(in.lower, in.upper) >= 0 {
+			in.upper = in.lower
+		}
+		until(ctx, read(s, in, decodePosition))(yield)
+	}
 }
 
 // putIncluded writes the order, both ways.

@@ -34,7 +34,9 @@ func (s *Store) Finalise(f Finality) error {
 		return err
 	}
 	defer s.readers.Done()
-	if err := s.Err(); err != nil {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.writable(); err != nil {
 		return err
 	}
 	if err := s.finalise(&f); err != nil {
@@ -48,6 +50,9 @@ func (s *Store) Finalise(f Finality) error {
 func (s *Store) finalise(f *Finality) error {
 	if err := f.validate(s.anchor.Load()); err != nil {
 		return err
+	}
+	if len(f.Included) > 0 {
+		s.touch(f.Included[0].ID) // the least
 	}
 	b := s.db.NewBatchWithSize(f.size())
 	defer b.Close()
@@ -64,6 +69,7 @@ func (s *Store) finalise(f *Finality) error {
 	// What is given stays the caller's to change.
 	state := append([]byte{}, f.State...)
 	_ = b.Set(metaKey("state"), state, nil)
+	putNumber(b, "anchor", f.Anchor)
 	if err := s.apply(b); err != nil {
 		return err
 	}
@@ -77,11 +83,24 @@ func (f *Finality) validate(last uint64) error {
 	if f.Anchor != last+1 {
 		return fmt.Errorf("anchor %d was the last", last)
 	}
-	for i := 1; i < len(f.Included); i++ {
-		if f.Included[i-1].ID.Compare(f.Included[i].ID) >= 0 {
+	if err := ascending(f.Included); err != nil {
+		return err
+	}
+	return f.validateEntries()
+}
+
+// ascending checks the order of what an anchor included.
+func ascending(included []FinalMessage) error {
+	for i := 1; i < len(included); i++ {
+		if included[i-1].ID.Compare(included[i].ID) >= 0 {
 			return fmt.Errorf("included message %d is not after the one before", i)
 		}
 	}
+	return nil
+}
+
+// validateEntries checks what refers to Included by an index.
+func (f *Finality) validateEntries() error {
 	for _, h := range f.History {
 		if uint64(h.Index) >= uint64(len(f.Included)) {
 			return fmt.Errorf("history of %v: message %d of %d", h.Address, h.Index, len(f.Included))

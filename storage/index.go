@@ -26,6 +26,11 @@ const readAhead = 64
 // by ID. One iterator serves them all in turn: an open iterator a topic would
 // pin memory and files for as long as the client takes to read.
 func (v *view) readIndex(table byte, numbers []uint32) iter.Seq2[Record, error] {
+	return v.readIndexBy(v.query, table, numbers)
+}
+
+// readIndexBy is readIndex within the bounds of another query.
+func (v *view) readIndexBy(q Query, table byte, numbers []uint32) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		it, err := v.snap.NewIter(&pebble.IterOptions{LowerBound: []byte{table}, UpperBound: []byte{table + 1}})
 		if err != nil {
@@ -35,10 +40,10 @@ func (v *view) readIndex(table byte, numbers []uint32) iter.Seq2[Record, error] 
 		defer it.Close()
 		runs := make([]*run, len(numbers))
 		for i, number := range numbers {
-			runs[i] = &run{number: number, from: v.query}
+			runs[i] = &run{number: number, from: q}
 		}
 		for {
-			next, err := nextRun(it, table, runs, v.query.Descending)
+			next, err := nextRun(it, table, runs, q.Descending)
 			if err != nil {
 				yield(Record{}, err)
 				return

@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"tangled/message"
@@ -26,6 +28,8 @@ const (
 	tableHistory    = 'a'
 	tableUnexpired  = 'u'
 	tableTransfer   = 'x'
+	tableGap        = 'g'
+	tableHeld       = 'y'
 	tableMeta       = 'v'
 )
 
@@ -141,6 +145,24 @@ func floor(from uint64) message.ID { return message.NewID(from, [32]byte{}) }
 
 // ceiling is above the ID of every message: timestamps stay below 2^63.
 func ceiling() message.ID { return floor(math.MaxUint64) }
+
+// before is the greatest ID below id, which is not zero.
+func before(id message.ID) message.ID {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]--; id[i] != 0xff {
+			break
+		}
+	}
+	return id
+}
+
+// indexNumber is the number in the key of an index row.
+func indexNumber(key []byte) (uint32, error) {
+	if len(key) != indexKeySize {
+		return 0, &CorruptionError{key[0], bytes.Clone(key[1:]), fmt.Errorf("key of %d bytes, want %d", len(key), indexKeySize)}
+	}
+	return binary.BigEndian.Uint32(key[1:]), nil
+}
 
 // after is the least ID above id, at most the ceiling.
 func after(id message.ID) message.ID {

@@ -96,3 +96,10 @@ func (n *names) matching(keep func(string) bool) []uint32 {
 	}
 	return numbers
 }
+
+// name is the name with a number that was given.
+func (n *names) name(number uint32) string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.list[number-1]
+}

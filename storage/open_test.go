@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tangled/message"
@@ -161,6 +163,10 @@ func TestOpenDamagedRows(t *testing.T) {
 	replace := func(old, by string) func(*pebble.DB) error {
 		return func(db *pebble.DB) error { return errors.Join(remove(old)(db), set(by, "")(db)) }
 	}
+	older := func(damage func(*pebble.DB) error) func(*pebble.DB) error {
+		return func(db *pebble.DB) error { return errors.Join(toVersion1(db), damage(db)) }
+	}
+	const one = "\x00\x00\x00\x00\x00\x00\x00\x01"
 	for name, test := range map[string]struct {
 		damage func(*pebble.DB) error
 		table  byte
@@ -177,8 +183,17 @@ func TestOpenDamagedRows(t *testing.T) {
 		"number_zero":        {set("ntzzz", "\x00\x00\x00\x00"), 'n', "tzzz"},
 		"number_given_twice": {set("ntzzz", "\x00\x00\x00\x01"), 'n', "tzzz"},
 		"no_state":           {remove("vstate"), 'v', "state"},
-		"anchor_zero":        {replace("C\x00\x00\x00\x00\x00\x00\x00\x01", "C\x00\x00\x00\x00\x00\x00\x00\x00"), 'C', "\x00\x00\x00\x00\x00\x00\x00\x00"},
-		"commitment_key":     {set("C\x00\x00\x00\x00\x00\x00\x00\x01\x00", ""), 'C', "\x00\x00\x00\x00\x00\x00\x00\x01\x00"},
+		"no_anchor":          {remove("vanchor"), 'v', "anchor"},
+		"short_anchor":       {set("vanchor", "\x01"), 'v', "anchor"},
+		"long_seeding":       {set("vseeding", "123456789"), 'v', "seeding"},
+		"gap_key":            {set("g\x01", ""), 'g', "\x01"},
+		"short_gap":          {set("g"+one, "12345678"), 'g', one},
+		"gap_of_no_reason":   {set("g"+one, one+"\x04"), 'g', one},
+		"gap_of_nothing":     {set("g"+one, "\x00\x00\x00\x00\x00\x00\x00\x00\x01"), 'g', one},
+		"gap_from_zero":      {set("g\x00\x00\x00\x00\x00\x00\x00\x00", one+"\x01"), 'g', "\x00\x00\x00\x00\x00\x00\x00\x00"},
+		"gap_above":          {set("g"+one, "\x00\x00\x00\x00\x00\x00\x00\x02\x01"), 'g', one},
+		"v1_anchor_zero":     {older(replace("C"+one, "C\x00\x00\x00\x00\x00\x00\x00\x00")), 'C', "\x00\x00\x00\x00\x00\x00\x00\x00"},
+		"v1_commitment_key":  {older(set("C"+one+"\x00", "")), 'C', one + "\x00"},
 		"witness_key":        {set("w\xff", ""), 'w', "\xff"},
 		"short_witness":      {set("w\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01", "123"), 'w', "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"},
 		"replaced_key":       {set("r\x00", ""), 'r', "\x00"},
@@ -203,16 +218,41 @@ func TestOpenDamagedRows(t *testing.T) {
 	}
 }
 
+// toVersion1 makes a store what release 1 would have left.
+func toVersion1(db *pebble.DB) error {
+	return errors.Join(
+		db.Set([]byte("vformat"), []byte{0, 0, 0, 1}, pebble.Sync),
+		db.Delete([]byte("vanchor"), pebble.Sync),
+	)
+}
+
+// A store of version 1 is made one of version 2, whatever is in it and wherever a
+// crash comes between.
+func TestOpenVersion1(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 9} { // steps: 1 leaves no anchor
+		st := newStory(t, 5)
+		fs := vfs.NewCrashableMem()
+		mustClose(t, tell(t, fs, st[:n]))
+		withPebble(t, fs, dir, toVersion1)
+		c := &crasher{fs: fs, rng: rand.New(rand.NewPCG(11, uint64(n))), when: func(errorfs.Op) bool { return true }}
+		mustClose(t, mustOpen(t, errorfs.Wrap(fs, c), dir))
+		for _, crash := range c.crashes {
+			verifyStory(t, crash.fs, st, n)
+		}
+		verifyStory(t, fs, st, n)
+	}
+}
+
 func TestOpenNewerFormat(t *testing.T) {
 	fs := vfs.NewMem()
 	mustClose(t, mustOpen(t, fs, dir))
 	withPebble(t, fs, dir, func(db *pebble.DB) error {
-		return db.Set([]byte("vformat"), []byte{0, 0, 0, 2}, pebble.Sync)
+		return db.Set([]byte("vformat"), []byte{0, 0, 0, 3}, pebble.Sync)
 	})
 	for range 2 {
 		_, err := storage.Open(dir, network, storage.Options{FS: fs})
 		var e *storage.FormatError
-		if !errors.As(err, &e) || e.Has != 2 || e.Want != 1 || e.Dir != dir {
+		if !errors.As(err, &e) || e.Has != 3 || e.Want != 2 || e.Dir != dir {
 			t.Fatalf("open: %v, want a FormatError", err)
 		}
 	}

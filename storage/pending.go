@@ -13,10 +13,20 @@ import (
 // that an own one replaced is not among them.
 func (s *Store) Pending(from, to uint64) iter.Seq2[message.ID, error] {
 	in := span{lower: idKey(tablePending, floor(from)), upper: idKey(tablePending, floor(to)), keySize: idKeySize}
-	return read(s, in, func(key, _ []byte) (message.ID, error) {
-		id, _ := idOf(key)
-		return id, nil
-	})
+	return read(s, in, decodeKeyID)
+}
+
+// putPending makes an own message wait to be final. In a store that lacks messages
+// it may be final already, by the list of an anchor.
+func (s *Store) putPending(b *pebble.Batch, id message.ID) error {
+	if len(*s.gaps.Load()) > 0 {
+		_, final, err := find(s.db, idKey(tableFinal, id), decodeFinal)
+		if err != nil || final {
+			return err
+		}
+	}
+	_ = b.Set(idKey(tablePending, id), nil, nil)
+	return nil
 }
 
 // deletePending ends the waiting of own messages that became final. Most

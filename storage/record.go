@@ -56,13 +56,20 @@ func (s *Store) Get(id message.ID) (Record, error) {
 	return r, err
 }
 
+// seenSize is what comes before the message in a row.
+const seenSize = 8
+
+func appendRecord(b []byte, r Record) []byte {
+	return append(binary.BigEndian.AppendUint64(b, r.Seen), r.Message.Bytes()...)
+}
+
 // decodeRecord reads a row of the message table and checks that the message is
 // the one its key names. The record does not share memory with value.
 func decodeRecord(key, value []byte) (Record, error) {
-	if len(value) < 8 {
+	if len(value) < seenSize {
 		return Record{}, fmt.Errorf("value of %d bytes", len(value))
 	}
-	m, err := message.Decode(value[8:])
+	m, err := message.Decode(value[seenSize:])
 	if err != nil {
 		return Record{}, err
 	}

@@ -100,7 +100,8 @@ func (v *view) hides(m *message.Message) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	if _, final, err := at(v.finals, idKey(tableFinal, m.ID()), decodeFinal); err != nil || final {
+	final, ok, err := at(v.finals, idKey(tableFinal, m.ID()), decodeFinal)
+	if err != nil || ok && v.store.believed(final.Anchor) {
 		return false, err
 	}
 	_, ok, err = find(v.snap, messageKey(replacement), decodeNothing)

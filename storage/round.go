@@ -25,10 +25,7 @@ func (s *Store) Witnesses(ctx context.Context, epoch uint32, round uint64) iter.
 	in := table(tableRound, roundKeySize)
 	in.lower = roundKey(epoch, round, message.ID{})
 	in.upper = roundKey(epoch+1, 0, message.ID{})
-	return until(ctx, read(s, in, func(key, _ []byte) (message.ID, error) {
-		id, _ := idOf(key)
-		return id, nil
-	}))
+	return until(ctx, read(s, in, decodeKeyID))
 }
 
 // Back returns the ID of the n-th newest message, the oldest that a reader of the
@@ -36,10 +33,7 @@ func (s *Store) Witnesses(ctx context.Context, epoch uint32, round uint64) iter.
 func (s *Store) Back(n int) (message.ID, bool, error) {
 	in := table(tableMessage, idKeySize)
 	in.descending = true
-	for id, err := range read(s, in, func(key, _ []byte) (message.ID, error) {
-		id, _ := idOf(key)
-		return id, nil
-	}) {
+	for id, err := range read(s, in, decodeKeyID) {
 		if n--; n <= 0 || err != nil {
 			return id, err == nil, err
 		}

@@ -162,5 +162,11 @@ func decodeID(_, value []byte) (message.ID, error) {
 	return message.ID(value), nil
 }
 
+// decodeKeyID reads the ID that ends a key.
+func decodeKeyID(key, _ []byte) (message.ID, error) {
+	id, _ := idOf(key)
+	return id, nil
+}
+
 // decodeNothing is for rows that need only be there.
 func decodeNothing(_, _ []byte) (struct{}, error) { return struct{}{}, nil }

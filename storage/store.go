@@ -38,8 +38,9 @@ func (o *Options) ensureDefaults() {
 	}
 }
 
-// Store is an open directory. Commit and Finalise are for one goroutine;
-// everything else may be called from many at the same time.
+// Store is an open directory. Its methods may be called from many goroutines at
+// the same time; what they write is written one after the other. Finalise is
+// best left to one goroutine, for anchors must come in order.
 type Store struct {
 	dir        string
 	fs         vfs.FS
@@ -54,11 +55,24 @@ type Store struct {
 	topics  names
 	issuers names
 
+	// writing is held while a batch is made from what is there and applied.
+	writing sync.Mutex
+	// What writes below watch sets touched; both are guarded by writing. A Prune
+	// learns by it that what it saw is not all that it would delete.
+	watch   message.ID
+	touched bool
+	// upkeep is held by what goes through much of the store to change it, and is
+	// taken before writing.
+	upkeep sync.Mutex
+	pruned prunedSpans // guarded by upkeep
+
 	// What Open reads and every batch brings up to date once it is durable.
 	count   atomic.Uint64 // messages stored
 	anchor  atomic.Uint64 // the last one, zero while there is none
 	state   atomic.Pointer[[]byte]
 	witness atomic.Pointer[ownWitness] // the newest own one
+	gaps    atomic.Pointer[[]Gap]      // ascending and disjoint, none above anchor
+	seeding atomic.Uint64              // the anchor of the seed that is not complete
 	// replacements is set before the first row of the table can be read.
 	replacements atomic.Bool
 
@@ -113,7 +127,7 @@ func (s *Store) open(network message.NetworkID, opts Options) error {
 	if err := s.issuers.load(db, 'i'); err != nil {
 		return err
 	}
-	for _, load := range []func() error{s.loadCount, s.loadAnchor, s.loadWitness, s.loadReplaced} {
+	for _, load := range []func() error{s.loadCount, s.loadAnchor, s.loadGaps, s.loadSeeding, s.loadWitness, s.loadReplaced} {
 		if err := load(); err != nil {
 			return err
 		}
@@ -152,6 +166,24 @@ func (s *Store) Err() error {
 		return fmt.Errorf("storage: the store failed: %w", *err)
 	}
 	return nil
+}
+
+// writable tells why nothing may be written. The caller holds writing.
+func (s *Store) writable() error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	if s.seeding.Load() != 0 {
+		return ErrSeeding
+	}
+	return nil
+}
+
+// touch tells a Prune that a row of id is written. The caller holds writing.
+func (s *Store) touch(id message.ID) {
+	if id.Compare(s.watch) < 0 {
+		s.touched = true
+	}
 }
 
 // Free is how many bytes the disk has left for the store.

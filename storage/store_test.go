@@ -133,7 +133,8 @@ func TestLayout(t *testing.T) {
 		"u\x00\x00\x00\x00\x00\x00\x01\x02" + string(carried[:]): "",
 		"x" + string(carried[:]):                                 id2 + anchor1 + index1 + "\x02",
 
-		"vformat":  "\x00\x00\x00\x01",
+		"vformat":  "\x00\x00\x00\x02",
+		"vanchor":  anchor2,
 		"vnetwork": string(network[:]),
 		"vcount":   "\x00\x00\x00\x00\x00\x00\x00\x03",
 		"vstate":   "and on",

@@ -24,9 +24,12 @@ type FinalTransfer struct {
 	Outcome    uint8  // of that message
 }
 
-// outcomeApplied is the one outcome of package ledger that is known here: no
-// later fate of a transfer takes its place.
+// outcomeApplied is an outcome of package ledger that is known here: no later
+// fate of a transfer takes its place.
 const outcomeApplied = 2
+
+// outcomeIncluded is another: of messages that carry no transfer.
+const outcomeIncluded = 1
 
 // putTransfers writes the fates of transfers. Those applied come last, for the
 // batch may hold a duplicate of one of them too.
@@ -66,12 +69,14 @@ func (f *Finality) putTransfer(b *pebble.Batch, t FinalTransfer) {
 // Unexpired reads the applied transfers that have not expired, the next to
 // expire first.
 func (s *Store) Unexpired() iter.Seq2[AppliedTransfer, error] {
-	return read(s, table(tableUnexpired, unexpiredKeySize), func(key, _ []byte) (AppliedTransfer, error) {
-		return AppliedTransfer{
-			TransferID: message.TransferID(key[9:]),
-			ValidUntil: binary.BigEndian.Uint64(key[1:]),
-		}, nil
-	})
+	return readWhole(s, table(tableUnexpired, unexpiredKeySize), decodeUnexpired)
+}
+
+func decodeUnexpired(key, _ []byte) (AppliedTransfer, error) {
+	return AppliedTransfer{
+		TransferID: message.TransferID(key[9:]),
+		ValidUntil: binary.BigEndian.Uint64(key[1:]),
+	}, nil
 }
 
 // Transfer is what last became of a transfer and which message carried it then;

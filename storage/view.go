@@ -49,7 +49,7 @@ func (v *view) take(r *Record) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if ok {
+		if ok && v.store.believed(final.Anchor) {
 			r.Final = &final
 		}
 	}
