@@ -84,6 +84,7 @@ func (l *loop) count(m *message.Message, w message.Witness) error {
 
 // apply makes durable what an anchor fixes, and then tells.
 func (l *loop) apply(a consensus.Anchor) error {
+	before := l.finality.time
 	done, err := l.finality.apply(a, l.tangle, l.n.store)
 	if err != nil {
 		return err
@@ -91,14 +92,32 @@ func (l *loop) apply(a consensus.Anchor) error {
 	if err := l.n.store.Finalise(done.rows); err != nil {
 		return err
 	}
-	for i, included := range done.rows.Included {
-		delete(l.open, included.ID)
-		l.waiters.tell(included.ID, storage.Final{Anchor: a.Index, Index: uint32(i), Outcome: included.Outcome})
+	l.tellFinal(a.Index, done.rows.Included)
+	l.n.anchored.tell()
+	l.snapshotDue(done.commitment, before)
+	return l.compare(a.Index)
+}
+
+// tellFinal tells those who wait what became final, once that is durable.
+func (l *loop) tellFinal(anchor uint64, messages []storage.FinalMessage) {
+	l.n.ledgerTime.Store(l.finality.time)
+	for i, m := range messages {
+		delete(l.open, m.ID)
+		l.waiters.tell(m.ID, storage.Final{Anchor: anchor, Index: uint32(i), Outcome: m.Outcome})
 	}
 	l.n.metrics.anchors.Inc()
-	l.n.metrics.final.Add(float64(len(done.rows.Included)))
-	l.n.anchored.tell()
-	return l.compare(a.Index)
+	l.n.metrics.final.Add(float64(len(messages)))
+}
+
+// raise raises the alarm: ours is the commitment worked out here for the first
+// anchor in doubt.
+func (l *loop) raise(index uint64, ours [32]byte) {
+	alarm := &Alarm{Index: index, Ours: ours}
+	if !l.n.alarm.CompareAndSwap(nil, alarm) {
+		return
+	}
+	l.n.anchored.tell() // whoever follows is told of the alarm instead
+	l.n.opts.Logger.Error("this node went wrong, or more than a third of the committee did", "error", alarm)
 }
 
 // compare looks at what the seats claim for an anchor that is applied here.
@@ -108,13 +127,11 @@ func (l *loop) compare(index uint64) error {
 		return nil
 	}
 	ours := claim{index, hash}
-	if l.n.alarm.Load() == nil && l.tally.contradicts(ours) {
-		alarm := &Alarm{Index: index, Ours: hash}
-		l.n.alarm.Store(alarm)
-		l.n.anchored.tell() // whoever follows is told of the alarm instead
-		l.n.opts.Logger.Error("this node went wrong, or more than a third of the committee did", "error", alarm)
+	if l.tally.contradicts(ours) {
+		l.raise(index, hash)
 	}
 	if signatures := l.tally.settle(ours); signatures != nil {
+		defer l.n.signed.tell()
 		return l.n.store.SetSignatures(index, proof.EncodeSignatures(signatures))
 	}
 	return nil

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 
 	"tangled/message"
 )
@@ -22,7 +23,8 @@ func (l *loop) sendChores() {
 		n.workers.Add(1)
 		go func() {
 			defer n.workers.Done()
-			if err := n.do(n.ctx, c); err != nil && n.ctx.Err() == nil {
+			err := n.do(n.ctx, c)
+			if err != nil && n.ctx.Err() == nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrCatchingUp) {
 				n.opts.Logger.Error("own message not issued", "witness", c.witness != nil, "error", err)
 			}
 		}()

@@ -41,6 +41,8 @@ const (
 	Stale
 	// Surplus: a third witness of one seat for a round, which nothing refers to.
 	Surplus
+	// Behind: this node is catching up with the network and took nothing: dropped.
+	Behind
 )
 
 func (s State) String() string {
@@ -59,6 +61,8 @@ func (s State) String() string {
 		return "stale"
 	case Surplus:
 		return "surplus"
+	case Behind:
+		return "behind"
 	}
 	return fmt.Sprintf("state(%d)", uint8(s))
 }
@@ -117,6 +121,9 @@ func (n *Node) ready() error {
 	if n.diskLow.Load() {
 		return ErrDiskLow
 	}
+	if n.catching.Load() {
+		return ErrCatchingUp
+	}
 	return nil
 }
 
@@ -124,6 +131,9 @@ func (n *Node) ready() error {
 // *message.InvalidError, ErrDiskLow, ErrClosed or ctx's; what is nobody's fault
 // is told by the receipt's State.
 func (n *Node) Submit(ctx context.Context, raw []byte) (Receipt, error) {
+	if n.leaving.Load() {
+		return Receipt{}, ErrClosed
+	}
 	b := n.admit([][]byte{raw}, "")
 	if err := n.judge(ctx, b); err != nil {
 		return Receipt{}, err
@@ -295,6 +305,9 @@ func (n *Node) issuePayload(ctx context.Context, kind message.Kind, payload []by
 
 // issue makes the message of a draft and waits until it is durable.
 func (n *Node) issue(ctx context.Context, draft *message.Draft) (message.ID, error) {
+	if n.leaving.Load() {
+		return message.ID{}, ErrClosed
+	}
 	if err := n.ready(); err != nil {
 		return message.ID{}, err
 	}
@@ -307,10 +320,14 @@ func (n *Node) issue(ctx context.Context, draft *message.Draft) (message.ID, err
 	if err := n.send(ctx, n.intake, b); err != nil {
 		return message.ID{}, err
 	}
-	if state := b.receipts[0].State; state != Durable {
+	switch state := b.receipts[0].State; state {
+	case Durable:
+		return m.ID(), nil
+	case Behind:
+		return message.ID{}, ErrCatchingUp
+	default:
 		return message.ID{}, fmt.Errorf("issue message %v: it is %v", m.ID(), state)
 	}
-	return m.ID(), nil
 }
 
 // seal signs a draft with the node's key and does its work.

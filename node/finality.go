@@ -139,6 +139,13 @@ func (f *finality) apply(a consensus.Anchor, t *tangle.Tangle, store *storage.St
 	if err != nil {
 		return applied{}, err
 	}
+	done := f.fix(a, now, ids, entries)
+	t.SetLedgerTime(now)
+	return done, nil
+}
+
+// fix takes what an anchor includes into the ledger and the tree of commitments.
+func (f *finality) fix(a consensus.Anchor, now uint64, ids []message.ID, entries []ledger.Entry) applied {
 	result := f.ledger.Apply(now, entries)
 	leaves := make([][]byte, len(ids))
 	for i, id := range ids {
@@ -154,8 +161,7 @@ func (f *finality) apply(a consensus.Anchor, t *tangle.Tangle, store *storage.St
 	f.index, f.time, f.last = a.Index, now, hash
 	f.commitments[f.index] = hash
 	delete(f.commitments, f.index-min(f.index, recentCommitments))
-	t.SetLedgerTime(now)
-	return applied{commitment: c, rows: f.rows(a, c, ids, entries, result, nodes)}, nil
+	return applied{commitment: c, rows: f.rows(a, c, ids, entries, result, nodes)}
 }
 
 // entries are the messages as the ledger sees them.

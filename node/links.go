@@ -59,6 +59,14 @@ func (l *links) since(id peer.ID) uint64 {
 	return l.rebuilt
 }
 
+// rebuild is told the ledger time up to which everything was read from the store.
+func (l *links) rebuild(at uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rebuilt = at
+	clear(l.complete)
+}
+
 func (l *links) setComplete(id peer.ID, at uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -114,10 +122,12 @@ func (n *Node) runLink(ctx context.Context, id peer.ID) {
 	defer exchange.Stop()
 	missing := time.NewTicker(missingEvery)
 	defer missing.Stop()
+	n.lookAhead(ctx, id)
 	n.exchange(ctx, id)
 	for {
 		select {
 		case <-exchange.C:
+			n.lookAhead(ctx, id)
 			n.exchange(ctx, id)
 		case <-missing.C:
 			if want := n.missing(ctx, id); len(want) > 0 {

@@ -47,6 +47,10 @@ type loop struct {
 	chores   []chore
 	stale    reissuing
 
+	catching bool // the store goes ahead of what is here: nothing is attached
+
+	snapshots []snapshotWanted
+
 	told map[peer.ID]int // how many of the older tips each peer was told in this turn
 
 	confidence   *tangle.Confidence
@@ -114,6 +118,12 @@ func (l *loop) collect(first *batch) []*batch {
 // and answers them.
 func (l *loop) process(group []*batch) error {
 	now := l.n.opts.Now()
+	if l.catching {
+		for _, b := range group {
+			l.putOff(b)
+		}
+		return nil
+	}
 	var solid []tangle.Solid
 	for _, b := range group {
 		for i, m := range b.messages {
@@ -134,6 +144,16 @@ func (l *loop) process(group []*batch) error {
 		l.answer(b)
 	}
 	return l.settle(solid, durable)
+}
+
+// putOff answers a batch of which nothing is taken now.
+func (l *loop) putOff(b *batch) {
+	for i, m := range b.messages {
+		if m != nil {
+			b.receipts[i].State = Behind
+		}
+	}
+	l.answer(b)
 }
 
 // attach decides on one valid message.
@@ -266,6 +286,10 @@ func (l *loop) refreshSpares() {
 
 // tick does what is due by time.
 func (l *loop) tick(now time.Time) error {
+	if l.catching {
+		l.n.checkDisk()
+		return nil
+	}
 	var solid []tangle.Solid
 	for _, h := range l.hold.due(now) {
 		_, fresh := l.attach(h.m, &batch{sender: h.sender}, now)

@@ -18,6 +18,10 @@ type metrics struct {
 	final         prometheus.Counter
 	equivocations prometheus.Counter
 	reissued      prometheus.Counter
+	snapshots     prometheus.Counter
+	pruned        prometheus.Counter
+	adopted       prometheus.Counter
+	filled        prometheus.Counter
 	commitSeconds prometheus.Histogram
 	vertices      prometheus.Gauge
 	tips          prometheus.Gauge
@@ -50,6 +54,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		final:         counter("tangled_node_final_total", "Messages that became final."),
 		equivocations: counter("tangled_node_equivocations_total", "Times that a seat was seen to write two witnesses for one round."),
 		reissued:      counter("tangled_node_reissued_total", "Own messages issued again because no anchor included them in time."),
+		snapshots:     counter("tangled_node_snapshots_total", "Snapshots written."),
+		pruned:        counter("tangled_node_pruned_total", "Messages deleted because their time had come."),
+		adopted:       counter("tangled_node_adopted_total", "Anchors taken over from a peer, signed by a quorum."),
+		filled:        counter("tangled_node_filled_total", "Anchors of gaps that a peer had."),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tangled_node_commit_seconds",
 			Help:    "Time from attaching a group of messages to its being durable.",
@@ -62,7 +70,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		pool:        gauge("tangled_node_tip_pool", "Tips that may be selected."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.overBudget, m.anchors, m.final, m.equivocations, m.reissued, m.commitSeconds,
+		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.overBudget, m.anchors, m.final, m.equivocations, m.reissued, m.snapshots, m.pruned, m.adopted, m.filled, m.commitSeconds,
 			m.vertices, m.tips, m.orphans, m.orphanBytes, m.pool)
 	}
 	return m

@@ -33,6 +33,7 @@ type Node struct {
 	flush    func()           // at once
 	askTips  func(ctx context.Context, of peer.ID, ours []message.ID) ([]message.ID, error)
 	askFetch func(ctx context.Context, of peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error)
+	askSync  func(ctx context.Context, of peer.ID, request []byte) ([]byte, error)
 	tips     *tipPool
 	recent   recentIDs
 	tail     hub
@@ -43,9 +44,17 @@ type Node struct {
 
 	lastStamp atomic.Uint64 // of the newest message issued here
 	diskLow   atomic.Bool
+	catching  atomic.Bool
+	leaving   atomic.Bool
 	alarm     atomic.Pointer[Alarm]
-	anchored  bell
-	reissue   chan message.ID
+	anchored  bell // an anchor was applied
+	signed    bell // a quorum's signatures over one are here
+
+	snapshotTurn chan frozenAnchor // to the keeper
+	ledgerTime   atomic.Uint64     // T_j of the last anchor
+	pruning      sync.Mutex        // held by whoever deletes
+	syncing      sync.Mutex        // held by the link that catches up
+	reissue      chan message.ID
 
 	// For the verifiers and the loop.
 	verify chan *batch
@@ -102,8 +111,12 @@ func newNode(ctx context.Context, opts Options) *Node {
 		intake:   make(chan *batch, intakeQueue),
 		asks:     make(chan func(*loop)),
 		reissue:  make(chan message.ID, reissueQueue),
-		done:     make(chan struct{}),
-		started:  opts.Now(),
+
+		snapshotTurn: make(chan frozenAnchor, 1),
+		done:         make(chan struct{}),
+		tips:         newTipPool(opts.Genesis.ID(), opts.Rand),
+		recent:       newRecentIDs(recentLimit),
+		started:      opts.Now(),
 		links: links{
 			ready:    make(chan struct{}),
 			cancel:   make(map[peer.ID]context.CancelFunc),
@@ -129,7 +142,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(n.opts.Dir, 0o700); err != nil {
 		return errors.Join(fmt.Errorf("data directory: %w", err), n.store.Close())
 	}
-	l := &loop{n: n}
+	l := &loop{n: n, waiters: make(waiters)}
 	unapproved, err := l.rebuild(ctx)
 	if err != nil {
 		return errors.Join(err, n.store.Close())
@@ -138,7 +151,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	g := n.opts.Gossip
 	g.Key, g.Network, g.Dir = n.opts.Key, n.rules.Network, n.opts.Dir
 	g.Logger, g.Registerer = n.opts.Logger, n.opts.Registerer
-	g.Judge, g.ServeFetch, g.ServeTips = n.judgeFrame, n.serveFetch, n.serveTips
+	g.Judge, g.ServeFetch, g.ServeTips, g.ServeSync = n.judgeFrame, n.serveFetch, n.serveTips, n.serveSync
 	g.Connected, g.Disconnected = n.connected, n.disconnected
 	// The loop runs before gossip does: peers may speak at once.
 	n.workers.Add(n.opts.Workers)
@@ -153,10 +166,11 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return errors.Join(err, n.store.Close())
 	}
 	n.announce, n.flush = n.gossip.Announce, n.gossip.Flush
-	n.askTips, n.askFetch = n.gossip.ExchangeTips, n.gossip.Fetch
+	n.askTips, n.askFetch, n.askSync = n.gossip.ExchangeTips, n.gossip.Fetch, n.gossip.Sync
 	// Not before: what it issues is announced.
-	n.workers.Add(1)
+	n.workers.Add(2)
 	go n.runReissuer()
+	go n.runKeeper()
 	close(n.links.ready)
 	for _, m := range unapproved {
 		n.announce(m.Bytes())
@@ -168,10 +182,12 @@ func (n *Node) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// Close takes nothing more in, answers those who wait, leaves the network and
-// closes the store. It may be called twice.
+// Close takes nothing more in, waits a little until others have what this node
+// issued last, answers those who wait, leaves the network and closes the store. It
+// may be called twice.
 func (n *Node) Close() error {
 	n.closing.Do(func() {
+		n.leave()
 		n.cancel()
 		err := n.gossip.Close()
 		n.links.wait()
@@ -193,8 +209,8 @@ func (n *Node) Health() error {
 		return ErrClosed
 	default:
 	}
-	if n.diskLow.Load() {
-		return ErrDiskLow
+	if err := n.ready(); err != nil {
+		return err
 	}
 	return n.store.Err()
 }
@@ -252,16 +268,19 @@ func (u *unapproved) see(m *message.Message) {
 	}
 }
 
-// rebuild makes the loop's state from the store: the accounts and commitments of
-// the last anchor, the newest part of the DAG, and the witnesses of the rounds
-// that are not decided. It returns our own messages to announce again.
+// rebuild makes the loop's state from the store, at Open and whenever the store
+// went ahead of it: the accounts and commitments of the last anchor, the newest
+// part of the DAG, and the witnesses of the rounds that are not decided. It
+// returns our own messages to announce again.
 func (l *loop) rebuild(ctx context.Context) ([]*message.Message, error) {
 	n := l.n
 	var err error
 	if l.finality, err = newFinality(n.opts.Genesis, n.store); err != nil {
 		return nil, err
 	}
-	l.open, l.waiters = make(map[message.ID]struct{}), make(waiters)
+	n.ledgerTime.Store(l.finality.time)
+	l.open = make(map[message.ID]struct{})
+	l.confidence, l.approval, l.stale, l.told = nil, nil, reissuing{}, nil
 	from, ledgerTime, err := n.liveFrom(l.finality)
 	if err != nil {
 		return nil, err
@@ -276,8 +295,7 @@ func (l *loop) rebuild(ctx context.Context) ([]*message.Message, error) {
 		Final:       n.storedFinal,
 		MaxVertices: maxVertices,
 	})
-	n.tips = newTipPool(n.rules.Genesis, n.opts.Rand)
-	n.recent = newRecentIDs(recentLimit)
+	n.tips.clear()
 	own := unapproved{issuer: n.issuer, own: make(map[message.ID]*message.Message)}
 	for r, err := range n.store.Select(ctx, storage.Query{From: from, WithFinal: true, WithReplaced: true}) {
 		if err != nil {
@@ -292,7 +310,7 @@ func (l *loop) rebuild(ctx context.Context) ([]*message.Message, error) {
 		}
 	}
 	l.refreshSpares()
-	n.links.rebuilt = l.tangle.LedgerTime()
+	n.links.rebuild(l.tangle.LedgerTime())
 	if err := l.recount(ctx); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"tangled/genesis"
 	"tangled/gossip"
+	"tangled/message"
 )
 
 // Role is the layer of the city that a node works in.
@@ -51,6 +52,24 @@ type Options struct {
 	// MinFree is how many bytes of disk to leave; below, the node takes no
 	// data. 256 MiB by default, and at least 1.
 	MinFree uint64
+	// Retention is how long messages stay, by their timestamps and the ledger time,
+	// at least two windows; zero is for ever.
+	Retention time.Duration
+	// Topics have a retention of their own; LegalHold are topics of which nothing
+	// is ever deleted.
+	Topics    []TopicRetention
+	LegalHold []message.Filter
+	// MaxDisk is how many bytes the store may take before more is deleted than
+	// Retention wants; zero is any number.
+	MaxDisk uint64
+	// SnapshotInterval is how far apart in ledger time snapshots are written; zero
+	// is never by themselves. The newest SnapshotKeep stay, 3 by default.
+	SnapshotInterval time.Duration
+	SnapshotKeep     int
+	// CatchUpFrom is how far a peer's ledger time must be ahead for this node to
+	// take over what is final there, instead of fetching and judging it message by
+	// message; half a window by default, at most a minute.
+	CatchUpFrom time.Duration
 	// CacheBytes is the size of the store's block cache; 64 MiB by default.
 	CacheBytes int64
 	// Workers is how many goroutines verify and mine; GOMAXPROCS by default.
@@ -76,6 +95,12 @@ func (o *Options) ensureDefaults() {
 	if o.MinFree == 0 {
 		o.MinFree = 256 << 20
 	}
+	if o.SnapshotKeep == 0 {
+		o.SnapshotKeep = 3
+	}
+	if o.CatchUpFrom == 0 && o.Genesis != nil {
+		o.CatchUpFrom = min(o.Genesis.Window/2, time.Minute)
+	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -98,7 +123,30 @@ func (o *Options) validate() error {
 	case o.Role != Middle && o.Role != Permanode:
 		return fmt.Errorf("node: role %q, want %q or %q", o.Role, Middle, Permanode)
 	}
+	if err := o.validateRetention(); err != nil {
+		return err
+	}
 	return o.Genesis.Validate()
+}
+
+func (o *Options) validateRetention() error {
+	least := 2 * o.Genesis.Window
+	switch {
+	case o.Role == Permanode && (o.Retention != 0 || o.MaxDisk != 0 || len(o.Topics) > 0):
+		return errors.New("node: a permanode deletes nothing: no retention, no limit of the disk")
+	case o.Retention != 0 && o.Retention < least:
+		return fmt.Errorf("node: retention %v, at least two windows: %v", o.Retention, least)
+	case o.Retention == 0 && (o.MaxDisk != 0 || len(o.Topics) > 0):
+		return errors.New("node: with a retention for ever nothing is deleted by topic or size")
+	case o.SnapshotInterval < 0 || o.SnapshotKeep < 0 || o.CatchUpFrom < 0:
+		return errors.New("node: negative time or number of snapshots")
+	}
+	for _, r := range o.Topics {
+		if r.Keep < least {
+			return fmt.Errorf("node: retention %v of topic %s, at least two windows: %v", r.Keep, r.Filter, least)
+		}
+	}
+	return nil
 }
 
 func (o *Options) storeDir() string { return filepath.Join(o.Dir, "db") }

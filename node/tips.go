@@ -23,14 +23,16 @@ const longAgo = time.Minute
 // knows what to approve when the selector has too little.
 type tipPool struct {
 	genesis message.ID
+	rand    *rand.Rand
 
 	mu       sync.Mutex
 	selector *tipselect.Selector
 	spares   []message.ID // newest tip, newest approved message
 	// own has our messages that nobody approved yet; again those of them that
 	// left the pool by age, to be approved by our own next message.
-	own   map[message.ID]struct{}
-	again []message.ID
+	own      map[message.ID]struct{}
+	again    []message.ID
+	approved bell // the last of own was approved
 	// early are messages too far ahead to be approved, ascending by ID.
 	early []approver
 }
@@ -42,11 +44,18 @@ type approver struct {
 }
 
 func newTipPool(genesis message.ID, r *rand.Rand) *tipPool {
-	return &tipPool{
-		genesis:  genesis,
-		selector: tipselect.New(tipselect.Options{Rand: r}),
-		own:      make(map[message.ID]struct{}),
-	}
+	p := &tipPool{genesis: genesis, rand: r}
+	p.clear()
+	return p
+}
+
+// clear empties the pool.
+func (p *tipPool) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.selector = tipselect.New(tipselect.Options{Rand: p.rand})
+	p.own = make(map[message.ID]struct{})
+	p.spares, p.again, p.early = nil, nil, nil
 }
 
 // approveUntil is the timestamp up to which messages may be approved at a time.
@@ -70,9 +79,13 @@ func (p *tipPool) replace(s tangle.Solid, now time.Time, own bool) {
 }
 
 func (p *tipPool) approve(a approver, now time.Time) {
+	had := len(p.own) > 0
 	for _, id := range a.Approves {
 		p.selector.Remove(id)
 		delete(p.own, id)
+	}
+	if had && len(p.own) == 0 && !a.own {
+		p.approved.tell()
 	}
 	id := a.Message.ID()
 	p.selector.Add(tipselect.Tip{ID: id, Arrived: now, Delays: a.Delays})
@@ -158,6 +171,13 @@ func (p *tipPool) nextAgain() (message.ID, bool) {
 		}
 	}
 	return message.ID{}, false
+}
+
+// hasOwn tells whether there are messages of ours that nobody approved.
+func (p *tipPool) hasOwn() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.own) > 0
 }
 
 // eligible samples at most n fresh tips, and says how many there are.

@@ -94,7 +94,7 @@ func (w *writer) forget(c *consensus.Committee) {
 // keepPace writes or sends again a witness when it is time to.
 func (l *loop) keepPace(now time.Time) {
 	w := l.writer
-	if w == nil || w.writing || w.twin || l.n.alarm.Load() != nil || l.n.diskLow.Load() {
+	if w == nil || l.catching || l.n.leaving.Load() || w.writing || w.twin || l.n.alarm.Load() != nil || l.n.diskLow.Load() {
 		return
 	}
 	if w.rejoin != nil {
