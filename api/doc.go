@@ -1,9 +1,10 @@
 // Package api is the gRPC edge of a node: it turns calls of the package
 // tangled.v1 into calls of the node and the node's errors into status codes.
 //
-// Open listens and serves five services: MessagesService (submit, get, metadata),
+// Open listens and serves six services: MessagesService (submit, get, metadata),
 // HistoryService (query, tail, follow), LedgerService (balance, transfer, an
-// account's history), ProofsService (proofs, anchors) and NodeService (info, peers).
+// account's history), ProofsService (proofs, anchors), NodeService (info, peers) and UpkeepService (snapshots, pruning,
+// gaps, audit, backup, check).
 // The files under proto/ are their manual. Beside them stand the standard health
 // service and reflection, so that grpcurl and probes work without our files.
 //
@@ -33,8 +34,8 @@
 // # Health
 //
 // The overall status and MessagesService's serve while [node.Node.Health] is
-// nil, looked at every second. While only the disk is low, all but intake goes on,
-// and the other services still serve.
+// nil, looked at every second. While only the disk is low, or the node is catching up
+// with the network, all but intake goes on, and the other services still serve.
 //
 // # Errors
 //
@@ -42,8 +43,10 @@
 // code. INVALID_ARGUMENT is the client's fault and carries a google.rpc.ErrorInfo
 // with a reason from a fixed set. RESOURCE_EXHAUSTED and UNAVAILABLE say that
 // this node takes nothing now, ABORTED that the reader of a stream was too slow.
-// FAILED_PRECONDITION about finality has an ErrorInfo too: NOT_FINAL goes away by
-// itself, NO_COMMITTEE and ALARM do not. An alarm is no DATA_LOSS: it stands until an
+// FAILED_PRECONDITION about finality has an ErrorInfo too: NOT_FINAL and CATCHING_UP
+// go away by themselves, NO_COMMITTEE and ALARM do not. So has what an operator asks
+// for and the node does not do: PASSED, BUSY, FOREVER, TOO_RECENT, and PEER_DATA for
+// what a peer gave and does not verify. An alarm is no DATA_LOSS: it stands until an
 // operator has looked, and the node has logged it once. INTERNAL and DATA_LOSS are
 // this node's own fault; they alone are logged, at error level.
 // Texts are for people and not hidden: a network is private, and who may reach

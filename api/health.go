@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"time"
 
 	"google.golang.org/grpc"
@@ -28,16 +27,16 @@ func (s *Server) pollHealth() {
 }
 
 // tellHealth brings the health service up to date. A full disk stops intake,
-// not reading.
+// not reading; so does catching up with the network.
 func (s *Server) tellHealth() {
 	err := s.node.Health()
 	intake := servingStatus(err == nil)
-	reading := servingStatus(err == nil || errors.Is(err, node.ErrDiskLow))
+	reading := servingStatus(err == nil || is(err, node.ErrDiskLow, node.ErrCatchingUp))
 	s.health.SetServingStatus("", intake)
 	s.health.SetServingStatus(tangledv1.MessagesService_ServiceDesc.ServiceName, intake)
 	for _, desc := range []grpc.ServiceDesc{
 		tangledv1.HistoryService_ServiceDesc, tangledv1.LedgerService_ServiceDesc,
-		tangledv1.NodeService_ServiceDesc, tangledv1.ProofsService_ServiceDesc,
+		tangledv1.NodeService_ServiceDesc, tangledv1.ProofsService_ServiceDesc, tangledv1.UpkeepService_ServiceDesc,
 	} {
 		s.health.SetServingStatus(desc.ServiceName, reading)
 	}

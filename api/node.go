@@ -103,17 +103,25 @@ func (s nodeService) AddPeer(_ context.Context, req *tangledv1.AddPeerRequest) (
 }
 
 func (s nodeService) RemovePeer(_ context.Context, req *tangledv1.RemovePeerRequest) (*tangledv1.RemovePeerResponse, error) {
-	if n := len(req.GetId()); n > maxPeerIDSize {
-		return nil, argumentf("PEER", "peer ID of %d bytes, at most %d", n, maxPeerIDSize)
-	}
-	id, err := peer.Decode(req.GetId())
+	id, err := parsePeerID(req.GetId())
 	if err != nil {
-		return nil, argumentf("PEER", "peer ID %q: %w", req.GetId(), err)
+		return nil, err
 	}
 	if err := s.node.RemovePeer(id); err != nil {
 		return nil, peerError(err)
 	}
 	return &tangledv1.RemovePeerResponse{}, nil
+}
+
+func parsePeerID(s string) (peer.ID, error) {
+	if n := len(s); n > maxPeerIDSize {
+		return "", argumentf("PEER", "peer ID of %d bytes, at most %d", n, maxPeerIDSize)
+	}
+	id, err := peer.Decode(s)
+	if err != nil {
+		return "", argumentf("PEER", "peer ID %q: %w", s, err)
+	}
+	return id, nil
 }
 
 // parsePeer reads the address of another node.

@@ -47,6 +47,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer takes the metrics; nil keeps them to ourselves.
 	Registerer prometheus.Registerer
+
+	upkeep upkeep // for tests; the node itself where nil
 }
 
 func (o *Options) ensureDefaults() {

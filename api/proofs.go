@@ -167,7 +167,7 @@ func (s *Server) waitFor(ctx context.Context, rings <-chan struct{}) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-ticker.C:
-			if err := s.node.Health(); err != nil && !errors.Is(err, node.ErrDiskLow) {
+			if err := s.node.Health(); err != nil && !is(err, node.ErrDiskLow, node.ErrCatchingUp) {
 				return fmt.Errorf("%w: %w", node.ErrClosed, err)
 			}
 		}

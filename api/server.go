@@ -58,6 +58,7 @@ func (e *ListenError) Unwrap() error { return e.Err }
 // Server serves the API of one node until Close. Close it before the node.
 type Server struct {
 	node    *node.Node
+	upkeep  upkeep // the node too
 	opts    Options
 	genesis message.ID
 	network message.NetworkID
@@ -104,6 +105,7 @@ func Open(ctx context.Context, n *node.Node, opts Options) (*Server, error) {
 	}
 	s := &Server{
 		node:      n,
+		upkeep:    upkeepOf(n, opts),
 		opts:      opts,
 		genesis:   info.Genesis,
 		network:   info.NetworkID,
@@ -157,6 +159,9 @@ func (s *Server) register() {
 	tangledv1.RegisterLedgerServiceServer(s.grpc, ledgerService{Server: s})
 	tangledv1.RegisterProofsServiceServer(s.grpc, proofsService{Server: s})
 	tangledv1.RegisterNodeServiceServer(s.grpc, nodeService{Server: s})
+	if s.upkeep != nil {
+		tangledv1.RegisterUpkeepServiceServer(s.grpc, upkeepService{Server: s})
+	}
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 }

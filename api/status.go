@@ -13,6 +13,7 @@ import (
 	"tangled/gossip"
 	"tangled/message"
 	"tangled/node"
+	"tangled/snapshot"
 	"tangled/storage"
 )
 
@@ -30,7 +31,7 @@ var (
 // message.InvalidError says of a message.
 type argumentError struct {
 	// Reason is the ErrorInfo's: ID, ISSUER, ADDRESS, TRANSFER_ID, EVENT_TIME,
-	// TIME_RANGE, PAGE_TOKEN, KIND, WAIT or PEER.
+	// TIME_RANGE, PAGE_TOKEN, KIND, WAIT, PEER, PRUNE or PATH.
 	Reason string
 	Err    error
 }
@@ -50,6 +51,13 @@ func (e *peerListError) Error() string { return e.Err.Error() }
 
 func (e *peerListError) Unwrap() error { return e.Err }
 
+// peerDataError is what a peer gave that does not verify.
+type peerDataError struct{ Err error }
+
+func (e *peerDataError) Error() string { return "the peer's data: " + e.Err.Error() }
+
+func (e *peerDataError) Unwrap() error { return e.Err }
+
 // codeOf is the one table from errors to codes. Errors wrap one another, so the
 // order counts: a closed node names why it closed, and a corrupted row names
 // how its message is invalid.
@@ -59,17 +67,21 @@ func codeOf(err error) codes.Code {
 		return codes.OK
 	case is(err, node.ErrClosed, gossip.ErrClosed, errShutdown):
 		return codes.Unavailable
-	case as[*storage.CorruptionError](err):
+	case as[*peerDataError](err):
+		return codes.FailedPrecondition
+	case as[*storage.CorruptionError](err), as[*snapshot.InvalidError](err):
 		return codes.DataLoss
 	case as[*message.InvalidError](err), as[*argumentError](err):
 		return codes.InvalidArgument
-	case is(err, node.ErrNotFound, storage.ErrNotFound):
+	case is(err, node.ErrNotFound, storage.ErrNotFound, node.ErrNoPeer):
 		return codes.NotFound
 	case is(err, node.ErrDiskLow, errTooManyStreams):
 		return codes.ResourceExhausted
 	case is(err, node.ErrLagging, errNotReading):
 		return codes.Aborted
 	case is(err, node.ErrNotFinal, errNoCommittee), as[*node.Alarm](err):
+		return codes.FailedPrecondition
+	case is(err, node.ErrCatchingUp, node.ErrPassed, node.ErrBusy, node.ErrForever, node.ErrTooRecent):
 		return codes.FailedPrecondition
 	case is(err, gossip.ErrNotListed, gossip.ErrNotConnected), as[*peerListError](err):
 		return codes.FailedPrecondition
@@ -102,7 +114,7 @@ func reasonOf(err error) string {
 	case codes.InvalidArgument:
 		return argumentReason(err)
 	case codes.FailedPrecondition:
-		return finalityReason(err)
+		return conditionReason(err)
 	}
 	return ""
 }
@@ -117,9 +129,21 @@ func argumentReason(err error) string {
 	return ""
 }
 
-// finalityReason tells what may be asked again from what is for an operator.
-func finalityReason(err error) string {
+// conditionReason tells what may be asked again from what is for an operator.
+func conditionReason(err error) string {
 	switch {
+	case as[*peerDataError](err):
+		return "PEER_DATA"
+	case errors.Is(err, node.ErrCatchingUp):
+		return "CATCHING_UP"
+	case errors.Is(err, node.ErrPassed):
+		return "PASSED"
+	case errors.Is(err, node.ErrBusy):
+		return "BUSY"
+	case errors.Is(err, node.ErrForever):
+		return "FOREVER"
+	case errors.Is(err, node.ErrTooRecent):
+		return "TOO_RECENT"
 	case errors.Is(err, node.ErrNotFinal):
 		return "NOT_FINAL"
 	case errors.Is(err, errNoCommittee):

@@ -14,6 +14,7 @@ import (
 	"tangled/gossip"
 	"tangled/message"
 	"tangled/node"
+	"tangled/snapshot"
 	"tangled/storage"
 )
 
@@ -43,6 +44,14 @@ func TestErrorTable(t *testing.T) {
 		{gossip.ErrClosed, codes.Unavailable, "", false},
 		{errShutdown, codes.Unavailable, "", false},
 		{fmt.Errorf("%w: %w", node.ErrClosed, corrupted), codes.Unavailable, "", false},
+		{node.ErrCatchingUp, codes.FailedPrecondition, "CATCHING_UP", false},
+		{node.ErrPassed, codes.FailedPrecondition, "PASSED", false},
+		{node.ErrBusy, codes.FailedPrecondition, "BUSY", false},
+		{node.ErrForever, codes.FailedPrecondition, "FOREVER", false},
+		{node.ErrTooRecent, codes.FailedPrecondition, "TOO_RECENT", false},
+		{node.ErrNoPeer, codes.NotFound, "", false},
+		{&snapshot.InvalidError{Reason: snapshot.ReasonState, Err: io.EOF}, codes.DataLoss, "", true},
+		{&peerDataError{&snapshot.InvalidError{Reason: snapshot.ReasonState, Err: io.EOF}}, codes.FailedPrecondition, "PEER_DATA", false},
 		{gossip.ErrNotListed, codes.FailedPrecondition, "", false},
 		{gossip.ErrNotConnected, codes.FailedPrecondition, "", false},
 		{peerError(errors.New("257 neighbours, at most 256")), codes.FailedPrecondition, "", false},

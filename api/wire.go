@@ -121,6 +121,8 @@ func protoState(s node.State) tangledv1.State {
 		return tangledv1.State_STATE_STALE
 	case node.Surplus:
 		return tangledv1.State_STATE_SURPLUS
+	case node.Behind:
+		return tangledv1.State_STATE_BEHIND
 	}
 	return tangledv1.State_STATE_UNSPECIFIED
 }

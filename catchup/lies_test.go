@@ -6,9 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 
-	"tangled/merkle"
 	"tangled/message"
 	"tangled/proof"
 )
@@ -125,6 +125,7 @@ func TestLies(t *testing.T) {
 		{"bodies not yet", raw(kindBodies, []byte{statusNotYet}), ReasonStatus, true},
 		{"one body too many", editBodies(t, func(b [][]byte) [][]byte { return append(b, b[0]) }), ReasonEncoding, true},
 		{"another body", editBodies(t, func(b [][]byte) [][]byte { b[0], b[1] = b[1], b[0]; return b }), ReasonMessage, true},
+		{"another body of its kind", editBodies(t, func(b [][]byte) [][]byte { b[0], b[3] = b[3], b[0]; return b }), ReasonMessage, true},
 		{"no message", body(3, func(b []byte) []byte { return b[:len(b)-1] }), ReasonMessage, true},
 		{"empty body", body(0, func([]byte) []byte { return nil }), ReasonMessage, true},
 		{"payload", body(3, func(b []byte) []byte { b[len(b)-80] ^= 1; return b }), ReasonMessage, true},
@@ -143,9 +144,11 @@ func TestLies(t *testing.T) {
 		}), ReasonMessage, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			asked := false
+			var asked atomic.Bool
 			client := c.client(func(q request, reply []byte) []byte {
-				asked = asked || q.kind == kindBodies
+				if q.kind == kindBodies {
+					asked.Store(true)
+				}
 				return tc.lie(q, reply)
 			})
 			got, err := collect(client.Anchors(t.Context(), 0, c.anchors[0].hash))
@@ -156,8 +159,8 @@ func TestLies(t *testing.T) {
 			if len(got) > 0 {
 				t.Errorf("%d anchors were given", len(got))
 			}
-			if asked != tc.bodies {
-				t.Errorf("bodies asked for: %t, want %t", asked, tc.bodies)
+			if asked.Load() != tc.bodies {
+				t.Errorf("bodies asked for: %t, want %t", asked.Load(), tc.bodies)
 			}
 		})
 	}
@@ -209,8 +212,8 @@ func TestSignedNonsense(t *testing.T) {
 // The ledger time does not fall from one page or one run to the next either.
 func TestTimeFallsLater(t *testing.T) {
 	c := newChain(t, 0)
-	c.grow(1, 0, 1, 2)
 	c.grow(1)
+	c.grow(1, 0, 1, 2)
 	early := func(p *proof.Commitment) { p.Time = c.start() + 1 }
 	c.seal(anchor{}, early, 0, 1, 2)
 	for _, size := range []int{maxPage, proof.CommitmentSize + entrySize} {
@@ -219,6 +222,28 @@ func TestTimeFallsLater(t *testing.T) {
 		var invalid *InvalidError
 		if !errors.As(err, &invalid) || invalid.Reason != ReasonChain {
 			t.Errorf("got %v, want an *InvalidError of reason %q", err, ReasonChain)
+		}
+	}
+}
+
+// A commitment that hangs together with those around it, and is under a quorum's
+// signatures with them, is still one of this network.
+func TestSpoiledCommitment(t *testing.T) {
+	for name, change := range map[string]func(*proof.Commitment){
+		"network":    func(p *proof.Commitment) { p.Network[0] ^= 1 },
+		"epoch":      func(p *proof.Commitment) { p.Epoch = 1 },
+		"index":      func(p *proof.Commitment) { p.Index++ },
+		"time":       func(p *proof.Commitment) { p.Time = 1 },
+		"committee":  func(p *proof.Commitment) { p.Committee[0] ^= 1 },
+		"parameters": func(p *proof.Commitment) { p.Parameters[0] ^= 1 },
+	} {
+		c := newChain(t, 0)
+		c.seal(anchor{}, change)
+		c.grow(2, 0, 1, 2)
+		_, err := collect(c.client(nil).Anchors(t.Context(), 0, c.anchors[0].hash))
+		var invalid *InvalidError
+		if !errors.As(err, &invalid) || invalid.Reason != ReasonChain {
+			t.Errorf("%s: %v, want an *InvalidError of reason %q", name, err, ReasonChain)
 		}
 	}
 }
@@ -276,16 +301,13 @@ func TestEndlessRun(t *testing.T) {
 	previous := c.anchors[0].hash
 	index := uint64(0)
 	client := NewClient(c.genesis, func(_ context.Context, _ []byte) ([]byte, error) {
-		p := page{end: endMore}
-		for len(p.content)+proof.CommitmentSize <= maxPage {
-			index++
-			next := proof.Commitment{
-				Network: c.genesis.Network(), Index: index, Time: c.start(), Previous: previous, Included: merkle.Root(nil),
-				Committee: c.genesis.CommitteeHash(), Parameters: c.genesis.ParametersHash(),
-			}
-			previous = next.Hash()
-			p.content = append(p.content, next.Encode()...)
+		index++
+		next := proof.Commitment{
+			Network: c.genesis.Network(), Index: index, Time: c.start(), Previous: previous, Count: (maxPage - proof.CommitmentSize) / entrySize,
+			Committee: c.genesis.CommitteeHash(), Parameters: c.genesis.ParametersHash(),
 		}
+		previous = next.Hash()
+		p := page{end: endMore, content: append(next.Encode(), make([]byte, next.Count*entrySize)...)}
 		held += len(p.content)
 		return p.append([]byte{statusHere}), nil
 	})

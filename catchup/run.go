@@ -3,6 +3,7 @@ package catchup
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"tangled/merkle"
@@ -190,7 +191,7 @@ func (a *listed) list(raw []byte) ([]Included, error) {
 func (c *Client) gather(ctx context.Context, s span, out chan<- step) {
 	for {
 		anchors, err := c.run(ctx, s)
-		if err == errNotYet {
+		if errors.Is(err, errNotYet) {
 			send(ctx, out, step{})
 			return
 		}

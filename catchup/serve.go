@@ -83,17 +83,14 @@ func (w *pageWriter) add(ctx context.Context, anchor uint64, index uint32) (full
 		if err != nil {
 			return false, fmt.Errorf("list of anchor %d: %w", anchor, err)
 		}
-		if wanted == 0 {
-			return false, fmt.Errorf("list of anchor %d has more than %d entries", anchor, c.Count)
-		}
 		if w.room() < entrySize {
 			return true, nil
 		}
 		w.b = append(append(w.b, entry.ID[:]...), entry.Outcome)
 		wanted--
 	}
-	if wanted > 0 {
-		return false, fmt.Errorf("list of anchor %d lacks %d of %d entries", anchor, wanted, c.Count)
+	if wanted != 0 {
+		return false, fmt.Errorf("list of anchor %d has not %d entries", anchor, c.Count)
 	}
 	return false, nil
 }

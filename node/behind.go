@@ -211,11 +211,15 @@ func (n *Node) wantsSnapshot(s catchup.Status) bool {
 func (n *Node) beginAt(ctx context.Context, client *catchup.Client, path string) error {
 	var info snapshot.Info
 	err := n.inLoop(ctx, func(l *loop) (err error) {
-		if info, err = l.seed(ctx, path); err == nil {
-			// What is adopted next goes on from here.
-			l.finality, err = newFinality(n.opts.Genesis, n.store)
+		if info, err = l.seed(ctx, path); err != nil {
+			return err
 		}
-		return err
+		f, err := newFinality(n.opts.Genesis, n.store)
+		if err != nil {
+			return err
+		}
+		l.finality = f // what is adopted next goes on from here
+		return nil
 	})
 	if err != nil {
 		return err

@@ -143,6 +143,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return errors.Join(fmt.Errorf("data directory: %w", err), n.store.Close())
 	}
 	l := &loop{n: n, waiters: make(waiters)}
+	if err := l.seedAgain(ctx); err != nil {
+		return errors.Join(err, n.store.Close())
+	}
 	unapproved, err := l.rebuild(ctx)
 	if err != nil {
 		return errors.Join(err, n.store.Close())
@@ -274,10 +277,11 @@ func (u *unapproved) see(m *message.Message) {
 // returns our own messages to announce again.
 func (l *loop) rebuild(ctx context.Context) ([]*message.Message, error) {
 	n := l.n
-	var err error
-	if l.finality, err = newFinality(n.opts.Genesis, n.store); err != nil {
+	f, err := newFinality(n.opts.Genesis, n.store)
+	if err != nil {
 		return nil, err
 	}
+	l.finality = f
 	n.ledgerTime.Store(l.finality.time)
 	l.open = make(map[message.ID]struct{})
 	l.confidence, l.approval, l.stale, l.told = nil, nil, reissuing{}, nil

@@ -46,9 +46,14 @@ func (f *finality) restore(store *storage.Store) (wave uint64, err error) {
 	return state.wave, nil
 }
 
+// restoreCommitments reads the newest commitments, as far back as they are here:
+// older ones may be pruned, or lie before the snapshot that the store began at.
 func (f *finality) restoreCommitments(store *storage.Store) error {
-	for index := f.index - min(f.index, recentCommitments) + 1; index <= f.index; index++ {
+	for index := f.index; index > f.index-min(f.index, recentCommitments); index-- {
 		raw, err := store.Commitment(index)
+		if errors.Is(err, storage.ErrNotFound) && index < f.index {
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("commitment %d: %w", index, err)
 		}

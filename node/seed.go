@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path/filepath"
 
 	"tangled/ledger"
 	"tangled/merkle"
@@ -44,6 +45,19 @@ func (l *loop) seed(ctx context.Context, path string) (snapshot.Info, error) {
 		Accounts:  n.seedAccounts(path),
 		Unexpired: n.seedTransfers(path),
 	})
+}
+
+// seedAgain begins a seed anew that a crash cut short: the store takes nothing
+// else until then.
+func (l *loop) seedAgain(ctx context.Context) error {
+	anchor, ok := l.n.store.Seeding()
+	if !ok {
+		return nil
+	}
+	if _, err := l.seed(ctx, filepath.Join(l.n.opts.snapshotDir(), snapshot.Name(anchor))); err != nil {
+		return fmt.Errorf("begin at the snapshot of anchor %d again: %w", anchor, err)
+	}
+	return nil
 }
 
 func storedNodes(nodes []merkle.Node) []storage.Node {

@@ -80,10 +80,11 @@ func sealBody(p *parts, body []byte) []byte {
 	q := *p
 	q.network, q.index, q.parameters, q.committee = nil, 0, nil, nil
 	q.before, q.peaks, q.anchors, q.accounts, q.transfers = nil, nil, nil, nil, nil
-	file := append(header(), frame('B', body)...)
+	file := append(header(), frameOf('B', len(body), uncompressed(body))...)
 	digest := blake(body)
 	q.digest = digest[:]
-	return append(file, frame('T', q.trailer())...)
+	trailer := q.trailer()
+	return append(file, frameOf('T', len(trailer), uncompressed(trailer))...)
 }
 
 // TestFrames is the damage that a checksum does not find.
@@ -219,7 +220,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(append(header(), frame('T', trailer)...), false)
 	f.Fuzz(func(t *testing.T, b []byte, isBody bool) {
 		if isBody {
-			if len(b) == 0 || len(b) > snapshot.BlockSize {
+			if len(b) == 0 || len(b) > maxUncompressed {
 				return
 			}
 			b = sealBody(p, b)

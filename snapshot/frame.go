@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -94,9 +95,7 @@ func newFrameReader(r io.Reader) (*frameReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &frameReader{
-		r: bufio.NewReader(r), decoder: decoder, stored: make([]byte, maxStored), content: make([]byte, blockSize),
-	}, nil
+	return &frameReader{r: bufio.NewReader(r), decoder: decoder}, nil
 }
 
 func (f *frameReader) close() { f.decoder.Close() }
@@ -128,6 +127,7 @@ func (f *frameReader) next() (byte, []byte, error) {
 		return 0, nil, invalidf(ReasonEncoding, "frame of %d bytes, %d as stored, want 1..%d and 1..%d",
 			size, stored, blockSize, maxStored)
 	}
+	f.stored = slices.Grow(f.stored[:0], int(stored))
 	b := f.stored[:stored]
 	if err := f.fill(b); err != nil {
 		return 0, nil, err
@@ -135,6 +135,7 @@ func (f *frameReader) next() (byte, []byte, error) {
 	if want := binary.BigEndian.Uint32(header[9:]); checksum(header[:9], b) != want {
 		return 0, nil, invalidf(ReasonChecksum, "frame that ends at byte %d does not have its checksum", f.read)
 	}
+	f.content = slices.Grow(f.content[:0], int(size))
 	content, err := f.decoder.DecodeAll(b, f.content[:0:size])
 	if err != nil {
 		return 0, nil, invalidf(ReasonEncoding, "frame that ends at byte %d: %w", f.read, err)

@@ -154,6 +154,18 @@ func compress(content []byte) []byte {
 	return encoder.EncodeAll(content, nil)
 }
 
+// maxUncompressed is the most that one block of zstd holds.
+const maxUncompressed = 128 << 10
+
+// uncompressed is a frame of zstd that holds content as it is, in a single
+// segment of one raw block: made in no time.
+func uncompressed(content []byte) []byte {
+	b := append([]byte{0x28, 0xb5, 0x2f, 0xfd}, 0xa0)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(content)))
+	block := uint32(len(content))<<3 | 1
+	return append(append(b, byte(block), byte(block>>8), byte(block>>16)), content...)
+}
+
 // unpack is the body and the trailer of a good file.
 func unpack(file []byte) (body, trailer []byte) {
 	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))

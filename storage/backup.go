@@ -36,7 +36,7 @@ func (s *Store) backup(ctx context.Context, dir string) error {
 		return fs.ErrExist
 	}
 	anchor := s.anchor.Load()
-	err := s.db.Checkpoint(dir, pebble.WithFlushedWAL())
+	err := s.checkpoint(dir)
 	if err == nil {
 		err = s.checkBackup(dir, anchor)
 	}
@@ -44,6 +44,17 @@ func (s *Store) backup(ctx context.Context, dir string) error {
 		err = errors.Join(err, s.fs.RemoveAll(dir))
 	}
 	return err
+}
+
+// checkpoint is Pebble's, which panics when it cannot sync the new directory. That
+// is no reason to end the process: the store's own directory is as it was.
+func (s *Store) checkpoint(dir string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("pebble: %v", p)
+		}
+	}()
+	return s.db.Checkpoint(dir, pebble.WithFlushedWAL())
 }
 
 // checkBackup opens a backup that has this anchor or a later one.

@@ -29,7 +29,8 @@ type FilledAnchor struct {
 // Fill makes one anchor of a gap complete, in one synced batch. Messages that
 // are stored already are not counted twice, and nothing becomes pending. What
 // does not fit is refused, with an error that changes nothing: ErrNoGap where the
-// anchor is in no gap, ErrSeeding during a seed.
+// anchor is in no gap, ErrSeeding during a seed. A path of the anchor through the
+// tree may need nodes of anchors beside it that are not filled yet.
 func (s *Store) Fill(a FilledAnchor) error {
 	if err := s.enter(); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -18,6 +19,7 @@ func (s *Store) openPebble(opts Options) (*pebble.DB, error) {
 	cache := pebble.NewCache(opts.CacheBytes)
 	defer cache.Unref() // the database holds its own reference
 	var opened atomic.Bool
+	var damaged sync.Map // by path
 	po := s.pebbleOptions(opts, cache)
 	po.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
@@ -25,6 +27,14 @@ func (s *Store) openPebble(opts Options) (*pebble.DB, error) {
 			if !opened.Load() {
 				runtime.Goexit() // openPebble has given up
 			}
+		},
+		// By default this is fatal. Whoever reads the block is told, and the rest can
+		// be read, checked and brought back.
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			if _, told := damaged.LoadOrStore(info.Path, true); told {
+				return // of each file once: it may be read a thousand times
+			}
+			opts.Logger.Error("damaged table", "path", info.Path, "bounds", info.Bounds.String(), "error", info.Details)
 		},
 		// A memtable that is full gets a log and a flush of its own.
 		WALCreated: func(pebble.WALCreateInfo) { s.pace.memtableFull() },

@@ -213,14 +213,16 @@ func TestSeedRefuses(t *testing.T) {
 		change  func(*storage.Seed)
 		nothing bool // nothing is changed
 	}{
-		"last_again":    {change: func(s *storage.Seed) { s.Anchor = 4 }, nothing: true},
-		"older":         {change: func(s *storage.Seed) { s.Anchor = 2 }, nothing: true},
-		"greatest":      {change: func(s *storage.Seed) { s.Anchor = math.MaxUint64 }, nothing: true},
-		"lists_end":     {change: func(s *storage.Seed) { s.Anchor = 9 }},
-		"no_lists":      {change: func(s *storage.Seed) { s.Anchors = each[storage.SeedAnchor](nil) }},
-		"one_left_out":  {change: func(s *storage.Seed) { s.Anchors = each([]storage.SeedAnchor{{Anchor: 6}, {Anchor: 8}}) }},
-		"accounts":      {change: func(s *storage.Seed) { s.Accounts = each([]storage.Account{{}, {}}) }},
-		"not_in_order":  {change: func(s *storage.Seed) { s.Anchors = each([]storage.SeedAnchor{{Anchor: 8, Included: []storage.FinalMessage{c[7].Included[1], c[7].Included[0]}}}) }},
+		"last_again":   {change: func(s *storage.Seed) { s.Anchor = 4 }, nothing: true},
+		"older":        {change: func(s *storage.Seed) { s.Anchor = 2 }, nothing: true},
+		"greatest":     {change: func(s *storage.Seed) { s.Anchor = math.MaxUint64 }, nothing: true},
+		"lists_end":    {change: func(s *storage.Seed) { s.Anchor = 9 }},
+		"no_lists":     {change: func(s *storage.Seed) { s.Anchors = each[storage.SeedAnchor](nil) }},
+		"one_left_out": {change: func(s *storage.Seed) { s.Anchors = each([]storage.SeedAnchor{{Anchor: 6}, {Anchor: 8}}) }},
+		"accounts":     {change: func(s *storage.Seed) { s.Accounts = each([]storage.Account{{}, {}}) }},
+		"not_in_order": {change: func(s *storage.Seed) {
+			s.Anchors = each([]storage.SeedAnchor{{Anchor: 8, Included: []storage.FinalMessage{c[7].Included[1], c[7].Included[0]}}})
+		}},
 		"final_already": {change: func(s *storage.Seed) { s.Anchors = each([]storage.SeedAnchor{{Anchor: 8, Included: c[1].Included}}) }},
 		"ended":         {ctx: ended, change: func(*storage.Seed) {}},
 	} {

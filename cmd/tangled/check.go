@@ -31,7 +31,7 @@ func (c *config) complete(path string) error {
 	if _, err := peer.AddrInfosFromP2pAddrs(c.Gossip.Peers...); err != nil {
 		return c.fail("gossip.peers", err)
 	}
-	return nil
+	return c.checkRetention()
 }
 
 // checkLoopback keeps what asks for no credentials off the network.
@@ -86,6 +86,9 @@ func (c *config) readSecrets() (s secrets, err error) {
 	}
 	if s.genesis, err = genesis.Parse(text); err != nil {
 		return s, c.fail("genesis", fmt.Errorf("%s: %w", c.Genesis, err))
+	}
+	if err = c.checkWindow(s.genesis.Window); err != nil {
+		return s, err
 	}
 	if s.key, err = readKey(c.Key); err != nil {
 		return s, c.fail("key", fileHint(err, "it is the node's identity and cannot be made again"))

@@ -30,11 +30,14 @@ const clientHelp = `
 The node is the one at --api, else that of the --config file, else at $TANGLED_API,
 else that of the file $TANGLED_CONFIG.`
 
-func (f *clientFlags) add(cmd *cobra.Command) {
+func (f *clientFlags) add(cmd *cobra.Command) { f.addWith(cmd, 30*time.Second) }
+
+// addWith is add for commands that wait for long by default.
+func (f *clientFlags) addWith(cmd *cobra.Command, timeout time.Duration) {
 	p := cmd.PersistentFlags()
 	p.StringVar(&f.api, "api", "", "host:port of the node's API")
 	p.StringVar(&f.config, "config", "", "the node's tangled.toml, which names its API")
-	p.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the node")
+	p.DurationVar(&f.timeout, "timeout", timeout, "how long to wait for the node")
 }
 
 // address is where the node is.
@@ -62,6 +65,18 @@ func (f *clientFlags) address(environ func(string) string) (string, error) {
 		return "", usagef("%s: api.listen is %q and names no port", config, c.API.Listen)
 	}
 	return c.API.Listen, nil
+}
+
+// localConfig is the config that names the node; nil where it is named by address.
+func (f *clientFlags) localConfig() (*config, error) {
+	path := f.config
+	if path == "" && f.api == "" {
+		path = os.Getenv(envConfig)
+	}
+	if path == "" {
+		return nil, nil
+	}
+	return loadConfig(path, os.Environ(), nil)
 }
 
 // dial makes a connection. It does not wait for the node: the first call does.

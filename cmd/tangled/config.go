@@ -9,6 +9,7 @@ import (
 
 	"github.com/multiformats/go-multiaddr"
 
+	"tangled/message"
 	"tangled/node"
 )
 
@@ -49,15 +50,22 @@ type config struct {
 		Listen string // host:port; empty is none
 	}
 	Storage struct {
-		Cache   size
-		MinFree size
+		Cache            size
+		MinFree          size
+		Retention        keepTime
+		MaxDisk          limit
+		SnapshotInterval interval
+		SnapshotKeep     int
+		LegalHold        []message.Filter
 	}
-	Log struct {
+	// Topics are the [[retention]] tables.
+	Topics []topicRetention
+	Log    struct {
 		Level  slog.Level
 		Format string // text or json
 	}
 
-	// origins tells where each setting that was made was made.
+	// origins tells where each setting that was made was made; see assignment.place.
 	origins map[string]string
 }
 
@@ -76,13 +84,29 @@ func defaultConfig() *config {
 	c.MQTT.WriteTimeout = 10 * time.Second
 	c.Storage.Cache = 64 * mebibyte
 	c.Storage.MinFree = 256 * mebibyte
+	c.Storage.Retention = defaultRetention
+	c.Storage.SnapshotInterval = interval(time.Hour)
+	c.Storage.SnapshotKeep = 3
 	c.Log.Format = formatText
 	return c
+}
+
+// followRole makes those defaults that depend on the role.
+func (c *config) followRole() {
+	if c.origins["storage.retention"] != "" {
+		return
+	}
+	if c.Storage.Retention = defaultRetention; c.Role == node.Permanode {
+		c.Storage.Retention = forever
+	}
 }
 
 // assignment is a setting somebody made.
 type assignment struct {
 	key string
+	// table is which table of an array of tables the key stands in, from 1; zero
+	// for none.
+	table int
 	// value is what TOML says: a string, int64, bool, []any. Outside a file it
 	// is bare: a string, whatever the setting wants.
 	value any
@@ -93,6 +117,9 @@ type assignment struct {
 	// directory.
 	dir string
 }
+
+// place is the key with the number of its table: retention[2].keep.
+func (a assignment) place() string { return tablePlace(a.key, a.table) }
 
 // configError is a setting that cannot be accepted. It is a usage error.
 type configError struct {
@@ -169,11 +196,15 @@ func assemble(all []assignment) (*config, error) {
 		if !ok {
 			return nil, &configError{Origin: a.origin, Key: a.key, Err: unknownKey(a.key)}
 		}
+		if err := inTable(s, a); err != nil {
+			return nil, &configError{Origin: a.origin, Key: a.key, Err: err}
+		}
 		if err := s.assign(c, a); err != nil {
 			return nil, &configError{Origin: a.origin, Key: a.key, Err: err}
 		}
-		c.origins[a.key] = a.origin
+		c.origins[a.place()] = a.origin
 	}
+	c.followRole()
 	return c, nil
 }
 

@@ -205,6 +205,7 @@ func TestConfigNotAFile(t *testing.T) {
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(goodConfig))
 	f.Add([]byte(goodConfig + "[gossip]\nlisten = [\"/ip4/127.0.0.1/tcp/1\"]\nopen = true\n[log]\nlevel = \"debug\"\n"))
+	f.Add([]byte(goodConfig + "[storage]\nlegal_hold = [\"a/#\"]\nretention = \"1h30m\"\n[[retention]]\ntopic = \"a\"\nkeep = \"24h\"\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := parseConfig(text, "f")
 		if err != nil {

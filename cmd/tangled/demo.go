@@ -18,10 +18,17 @@ type demoOptions struct {
 	bits       int
 	dir        string
 	killSeat   time.Duration // after this time a seat is stopped; 0 for never
+	chaos      bool          // nodes in processes of their own, killed at random
+	chaosEvery time.Duration
+	window     time.Duration // of the genesis
+	retention  time.Duration // of middle nodes; 0 for ever
 }
 
 // leastForKill is the smallest committee of equal seats that goes on without one.
 const leastForKill = 4
+
+// mostForChaos keeps the processes of one machine within reason.
+const mostForChaos = 64
 
 func (o *demoOptions) validate() error {
 	switch {
@@ -39,6 +46,18 @@ func (o *demoOptions) validate() error {
 		return usagef("a committee of %d does not go on without a seat: --kill-seat wants at least %d middle nodes", o.middle, leastForKill)
 	case o.duration > 0 && o.killSeat >= o.duration:
 		return usagef("--kill-seat %v is not before the end, --duration %v", o.killSeat, o.duration)
+	case o.chaos && o.killSeat > 0:
+		return usagef("--chaos and --kill-seat do not go together: choose one")
+	case o.chaos && o.middle+o.permanodes > mostForChaos:
+		return usagef("%d nodes: --chaos takes at most %d, each is a process", o.middle+o.permanodes, mostForChaos)
+	case o.chaosEvery <= 0:
+		return usagef("chaos-every %v, want above 0", o.chaosEvery)
+	case o.chaos && o.duration > 0 && o.chaosEvery >= o.duration:
+		return usagef("--chaos-every %v is not before the end, --duration %v", o.chaosEvery, o.duration)
+	case o.window < genesis.MinWindow:
+		return usagef("window %v, want %v or longer", o.window, genesis.MinWindow)
+	case o.retention != 0 && o.retention/2 < o.window:
+		return usagef("retention %v, want at least twice the window of %v, or 0 for ever", o.retention, o.window)
 	case o.bits < 0 || o.bits > genesis.MaxBits:
 		return usagef("%d bits, want 0 to %d", o.bits, genesis.MaxBits)
 	}
@@ -68,11 +87,23 @@ stopped node acknowledged, nor one that was due meanwhile. Messages go on becomi
 final while more than two thirds of the seats are up, only later where it was the
 turn of the seat that is away.
 
+With --chaos every node is a process of its own, as init and run make it. Every
+--chaos-every a random one, the permanode among them, is killed with SIGKILL and
+started again at once on what is on its disk. Its sensors go to the next broker. At
+the end every node has to answer and to come as far as the permanode, all have to
+show the same commitments, and no seat may have written two witnesses for one round.
+
+With --retention the middle nodes delete what is older, behind a snapshot. It has to
+be at least twice --window, which is how far back the live part of the DAG reaches.
+The permanode keeps everything.
+
 In the table, LEDGER AGE is how long ago the ledger time is, and SEATS how many of
 the committee a node has heard in the newest rounds.`,
 		Example: `  tangled demo
   tangled demo --duration 20s --sensors 1000 --rate 2 --json
-  tangled demo --duration 30s --kill-seat 10s`,
+  tangled demo --duration 30s --kill-seat 10s
+  tangled demo --duration 60s --chaos --json
+  tangled demo --duration 3m --window 10s --retention 30s`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: noFiles,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -90,6 +121,10 @@ the committee a node has heard in the newest rounds.`,
 	f.DurationVar(&o.duration, "duration", 0, "how long the sensors publish; 0 is until Ctrl-C")
 	f.IntVar(&o.bits, "bits", genesis.DefaultDataBits, "proof of work of a message, in leading zero bits")
 	f.DurationVar(&o.killSeat, "kill-seat", 0, "stop a node with a seat after this time; 0 is never")
+	f.BoolVar(&o.chaos, "chaos", false, "nodes are processes, and a random one is killed again and again")
+	f.DurationVar(&o.chaosEvery, "chaos-every", 5*time.Second, "how often --chaos kills one")
+	f.DurationVar(&o.window, "window", genesis.DefaultWindow, "how far back the live part of the DAG reaches")
+	f.DurationVar(&o.retention, "retention", 0, "how long middle nodes keep messages; 0 is for ever")
 	f.StringVar(&o.dir, "dir", "", "keep the nodes' data in this new folder (default: a temporary one, removed at the end)")
 	return cmd
 }

@@ -58,6 +58,34 @@ func (l *load) findIn(ctx context.Context, history tangledv1.HistoryServiceClien
 	}
 }
 
+// seatRound is what a seat may write one witness for.
+type seatRound struct {
+	seat  uint32
+	round uint64
+}
+
+// twoWitnessRounds counts, in a node's whole history, the rounds for which any seat
+// wrote two different witnesses.
+func twoWitnessRounds(ctx context.Context, history tangledv1.HistoryServiceClient) (int, error) {
+	written := make(map[seatRound]string) // the ID of the first one
+	twice := make(map[uint64]bool)
+	request := &tangledv1.QueryRequest{Limit: auditPage, Kinds: []tangledv1.Kind{tangledv1.Kind_KIND_WITNESS}}
+	for {
+		page, err := queryPage(ctx, history, request, func(m *tangledv1.Message) {
+			w, id := m.GetWitness(), string(m.GetId())
+			place := seatRound{w.GetSeat(), w.GetRound()}
+			if first, ok := written[place]; !ok {
+				written[place] = id
+			} else if first != id {
+				twice[place.round] = true
+			}
+		})
+		if err != nil || page < auditPage {
+			return len(twice), err
+		}
+	}
+}
+
 // queryPage reads one page, leaves in request how to go on, and returns how
 // many messages there were.
 func queryPage(ctx context.Context, history tangledv1.HistoryServiceClient, request *tangledv1.QueryRequest, each func(*tangledv1.Message)) (n int, err error) {

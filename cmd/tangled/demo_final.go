@@ -12,8 +12,10 @@ import (
 )
 
 const (
+	// cityName is the network's name and the first level of all topics.
+	cityName = "florence"
 	// cityTopic is what all sensors publish under.
-	cityTopic = "florence/device/#"
+	cityTopic = cityName + "/device/#"
 	// finalPatience is how long the permanode may take, once all is published, to
 	// make everything final without any progress.
 	finalPatience = 30 * time.Second

@@ -21,11 +21,9 @@ const (
 	leaveReach = 20 * time.Second
 )
 
-// lastSeat is the last member with a seat: not the first, which has the chord of
-// the ring.
-func (d *demo) lastSeat() *localnet.Member {
-	return d.net.Members[len(d.net.Genesis.Committee)-1]
-}
+// lastSeat is the number of the last member with a seat: not of the first, which
+// has the chord of the ring.
+func lastSeat(n *localnet.Network) int { return len(n.Genesis.Committee) - 1 }
 
 // stopInOrder stops a member so that nothing it acknowledged goes with it.
 func stopInOrder(ctx context.Context, m *localnet.Member) error {

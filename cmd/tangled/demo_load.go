@@ -47,7 +47,7 @@ func newLoad(ctx context.Context, o demoOptions, brokers []string) (*load, error
 		acks:     newDistribution(),
 		delays:   newDistribution(),
 	}
-	for i, sensor := range newSensors("florence", o.sensors, len(brokers)) {
+	for i, sensor := range newSensors(cityName, o.sensors, len(brokers)) {
 		s := &source{id: fmt.Sprintf("sensor-%04d", i), sensor: sensor, broker: i % len(brokers)}
 		var err error
 		if s.client, err = connectSensor(ctx, brokers[s.broker], s.id); err != nil {

@@ -22,34 +22,55 @@ type demoResult struct {
 	SeatsStopped      int         `json:"seats_stopped"`
 	SensorsMoved      uint64      `json:"sensors_moved"` // times that one went to another broker
 	DataBits          int         `json:"data_bits"`
+	Kills             uint64      `json:"kills"`
+	RestartMS         percentiles `json:"restart_ms"` // from a kill until the node was ready again
+	Anchors           uint64      `json:"anchors"`    // on the permanode
+	TwoWitnessRounds  int         `json:"two_witness_rounds"`
+	Stored            storedNow   `json:"stored"`
 }
 
-func (d *demo) result(found uint64, seconds float64) demoResult {
+// storedNow is how many messages nodes have at the end.
+type storedNow struct {
+	MiddleMax uint64 `json:"middle_max"` // the middle node with the most
+	Permanode uint64 `json:"permanode"`
+}
+
+// findings are what the nodes say when all is over.
+type findings struct {
+	found            uint64 // acknowledged readings in the permanode's history
+	twoWitnessRounds int
+	anchors          uint64
+	stored           storedNow
+}
+
+func (d *demo) result(f findings, seconds float64) demoResult {
 	acked := d.load.acked.Load()
-	r := demoResult{
+	return demoResult{
 		Published:         d.load.published.Load(),
 		Acknowledged:      acked,
-		Found:             found,
-		Lost:              acked - found,
+		Found:             f.found,
+		Lost:              acked - f.found,
 		Final:             d.load.finals.Load(),
 		AckMS:             d.load.acks.percentiles(),
 		PropagationMS:     d.propagation.delays.percentiles(),
 		PropagationAll:    d.propagation.complete(),
 		FinalMS:           d.load.delays.percentiles(),
 		MessagesPerSecond: float64(acked) / seconds,
-		Nodes:             len(d.net.Members),
-		Seats:             len(d.net.Genesis.Committee),
+		Nodes:             len(d.city.nodes),
+		Seats:             len(d.city.genesis.Committee),
+		SeatsStopped:      len(d.city.nodes) - len(d.city.running()),
 		SensorsMoved:      d.load.moved.Load(),
 		DataBits:          d.opts.bits,
+		Kills:             d.city.kills.Load(),
+		RestartMS:         d.city.restarts.percentiles(),
+		Anchors:           f.anchors,
+		TwoWitnessRounds:  f.twoWitnessRounds,
+		Stored:            f.stored,
 	}
-	if d.stopped != nil {
-		r.SeatsStopped = 1
-	}
-	return r
 }
 
 // verdict is nil if everything published is acknowledged, final and in the
-// history.
+// history, and no seat wrote two witnesses for one round.
 func (r *demoResult) verdict() error {
 	if n := r.Published - r.Acknowledged; n > 0 {
 		return fmt.Errorf("%d of %d readings were not acknowledged", n, r.Published)
@@ -62,6 +83,9 @@ func (r *demoResult) verdict() error {
 	}
 	if n := r.Acknowledged - r.Final; n > 0 {
 		return fmt.Errorf("%d acknowledged readings are not final on the permanode", n)
+	}
+	if r.TwoWitnessRounds > 0 {
+		return fmt.Errorf("for %d rounds a seat wrote two different witnesses", r.TwoWitnessRounds)
 	}
 	return nil
 }

@@ -10,25 +10,15 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
-	tangledv1 "tangled/api/proto/tangled/v1"
-	"tangled/internal/localnet"
-	"tangled/node"
 )
 
 // demo is a running demo.
 type demo struct {
 	opts        demoOptions
-	net         *localnet.Network
+	city        *city
 	load        *load
 	propagation *propagation
 	started     time.Time
-	// stopped is the member that --kill-seat has begun to stop. Only who stops it
-	// looks at its node and edges any more.
-	stopped *localnet.Member
 }
 
 // runDemo returns an error if a reading was lost or something did not work.
@@ -39,61 +29,48 @@ func runDemo(ctx context.Context, o demoOptions, out io.Writer, asJSON bool) (er
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 
-	network, err := localnet.Start(ctx, localnet.Options{
-		Name: "florence", Middle: o.middle, Permanodes: o.permanodes,
-		Dir: dir, DataBits: o.bits, Edges: true,
-	})
+	c, err := startCity(ctx, o, dir)
 	if err != nil {
 		return fmt.Errorf("start the city: %w", err)
 	}
 	// After Ctrl-C the city still has to be read back and closed in order.
+	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
+	d := &demo{opts: o, city: c, propagation: newPropagation()}
+	return d.run(ctx, newScreen(out, asJSON))
+}
+
+// run connects the sensors, lets them publish, and looks for every reading.
+func (d *demo) run(ctx context.Context, screen *screen) (err error) {
 	tidy := context.WithoutCancel(ctx)
-	defer func() { err = errors.Join(err, network.Close(tidy)) }()
-	d := &demo{opts: o, net: network, propagation: newPropagation()}
 	var watch sync.WaitGroup
 	watchCtx, endWatch := context.WithCancel(tidy)
 	defer watch.Wait()
 	defer endWatch()
-	for _, m := range network.Members {
-		if n := m.Node; m.Role == node.Middle || m == d.permanode() {
-			watch.Go(func() { d.propagation.follow(watchCtx, n, m == d.permanode()) })
-		}
+	if err := d.propagation.watch(watchCtx, d.city, &watch); err != nil {
+		return err
 	}
-	if d.load, err = newLoad(ctx, o, d.brokers()); err != nil {
+	if d.load, err = newLoad(ctx, d.opts, d.city.brokers()); err != nil {
 		return fmt.Errorf("connect the sensors: %w", err)
 	}
 	defer d.load.close()
-	if err := d.waitForPeers(ctx); err != nil {
+	if err := d.city.meet(ctx); err != nil {
 		return err
 	}
-	conn, err := d.dial()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	history := tangledv1.NewHistoryServiceClient(conn)
+	history := d.city.permanode().history
 	final := &finality{load: d.load, done: make(chan struct{})}
 	watch.Go(func() { final.follow(watchCtx, history) })
 	collectLess()
-	screen := newScreen(out, asJSON)
 	screen.begin(d)
 	stopErr := d.publish(ctx, screen)
 	seconds := time.Since(d.started).Seconds()
 	screen.settling()
 	finalErr := final.wait(tidy)
 	screen.auditing()
-	found, err := d.audit(tidy, history)
+	f, err := d.examine(tidy)
 	if err != nil {
-		return fmt.Errorf("read the history back: %w", err)
+		return errors.Join(err, finalErr, stopErr)
 	}
-	return errors.Join(screen.end(d.result(found, seconds)), finalErr, stopErr)
-}
-
-// dial makes the connection to the permanode by which it is asked as any client
-// asks.
-func (d *demo) dial() (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///"+d.permanode().API.Addr().String(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return errors.Join(screen.end(d.result(f, seconds)), finalErr, stopErr)
 }
 
 // demoGC is the demo's GOGC where the environment sets none.
@@ -122,87 +99,62 @@ func demoDir(dir string) (path string, remove func() error, err error) {
 	return path, func() error { return os.RemoveAll(path) }, nil
 }
 
-// brokers are the addresses that sensors publish to.
-func (d *demo) brokers() []string {
-	var addrs []string
-	for _, m := range d.net.Members {
-		if m.MQTT != nil {
-			addrs = append(addrs, m.MQTT.Addr().String())
-		}
-	}
-	return addrs
-}
-
-// permanode is the member whose history is checked.
-func (d *demo) permanode() *localnet.Member {
-	for _, m := range d.net.Members {
-		if m.Role == node.Permanode {
-			return m
-		}
-	}
-	return nil
-}
-
-// waitForPeers returns when every neighbourhood is connected, or when Ctrl-C
-// was pressed meanwhile.
-func (d *demo) waitForPeers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	want := make(map[int]int)
-	for _, e := range localnet.Edges(len(d.net.Members)) {
-		want[e[0]]++
-		want[e[1]]++
-	}
-	for i, m := range d.net.Members {
-		for {
-			info, err := m.Node.Info(ctx)
-			if errors.Is(err, context.Canceled) {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("%s has not met its neighbours: %w", m.Name, err)
-			}
-			if info.Peers >= want[i] {
-				break
-			}
-			pause(ctx, 20*time.Millisecond)
-		}
-	}
-	return nil
-}
-
-// publish lets the sensors publish for the duration or until ctx ends, stops a
-// seat meanwhile if that is wanted, and shows how it goes.
-func (d *demo) publish(ctx context.Context, s *screen) error {
+// publish lets the sensors publish for the duration or until ctx ends, and shows
+// how it goes, while the city has its trouble. What does not work there ends it.
+func (d *demo) publish(ctx context.Context, s *screen) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	d.started = time.Now()
-	done := make(chan struct{})
+	published := make(chan struct{})
 	go func() {
-		defer close(done)
+		defer close(published)
 		d.load.run(ctx, d.started, d.opts.duration)
 	}()
-	var kill <-chan time.Time // nil never comes
-	if d.opts.killSeat > 0 {
-		timer := time.NewTimer(d.opts.killSeat)
-		defer timer.Stop()
-		kill = timer.C
-	}
-	killed := make(chan error, 1)
+	lines, trouble := d.trouble(ctx, published)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for published != nil || trouble != nil {
 		select {
 		case <-tick.C:
 			s.show(d)
-		case <-kill:
-			d.stopped = d.lastSeat()
-			go func() { killed <- stopInOrder(ctx, d.stopped) }()
-		case <-done:
-			if d.stopped == nil {
-				return nil
+		case line := <-lines:
+			s.note(d, line)
+		case err = <-trouble:
+			if trouble = nil; err != nil {
+				stop()
 			}
-			return <-killed
+		case <-published:
+			published = nil
 		}
 	}
+	return err
+}
+
+// trouble begins what befalls the city, until the sensors have published. It tells
+// of it in lines, and of its end once; that channel is nil where there is none.
+func (d *demo) trouble(ctx context.Context, published <-chan struct{}) (lines <-chan string, ended <-chan error) {
+	if d.city.trouble == nil {
+		return nil, nil
+	}
+	told, end := make(chan string), make(chan error, 1)
+	ctx, calm := context.WithCancel(ctx)
+	go func() {
+		defer calm()
+		select {
+		case <-published:
+		case <-ctx.Done():
+		}
+	}()
+	go func() {
+		defer calm()
+		end <- d.city.trouble(ctx, func(line string) {
+			select {
+			case told <- line:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	return told, end
 }
 
 // pause waits for d or for ctx.

@@ -7,9 +7,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
-	"tangled/node"
+	tangledv1 "tangled/api/proto/tangled/v1"
 )
 
 // plainEvery is how often a screen that is no terminal gets a line.
@@ -47,19 +48,23 @@ func (s *screen) printf(format string, args ...any) {
 
 func (s *screen) begin(d *demo) {
 	s.beforeAt = time.Now()
-	seats := len(d.net.Genesis.Committee)
-	s.printf("city %s: network %x, %d bits of work a message\n", d.net.Genesis.Name, d.net.Genesis.Network(), d.net.Genesis.DataBits)
-	for _, m := range d.net.Members {
+	g, permanode := d.city.genesis, d.city.permanode()
+	seats := len(g.Committee)
+	s.printf("city %s: network %x, %d bits of work a message\n", g.Name, g.Network(), g.DataBits)
+	for _, n := range d.city.nodes {
 		mqtt := ""
-		if m.MQTT != nil {
-			mqtt = "  mqtt " + m.MQTT.Addr().String()
+		if n.mqtt != "" {
+			mqtt = "  mqtt " + n.mqtt
 		}
-		s.printf("  %s %-9s  grpc %s%s\n", m.Name, m.Role, m.API.Addr(), mqtt)
+		s.printf("  %s %-9s  grpc %s%s\n", n.name, n.role, n.api, mqtt)
 	}
 	s.printf("committee: %d seats, on the middle nodes; %d make a quorum\n", seats, seats*2/3+1)
-	s.printf("query the permanode: tangled query --api %s --topic 'florence/#' --desc --limit 10\n", d.permanode().API.Addr())
-	s.printf("follow what becomes final: tangled follow --api %s --topic 'florence/#'\n", d.permanode().API.Addr())
-	s.printf("see the anchors: tangled anchors list --api %s\n", d.permanode().API.Addr())
+	s.printf("query the permanode: tangled query --api %s --topic 'florence/#' --desc --limit 10\n", permanode.api)
+	s.printf("follow what becomes final: tangled follow --api %s --topic 'florence/#'\n", permanode.api)
+	s.printf("see the anchors: tangled anchors list --api %s\n", permanode.api)
+	if d.opts.chaos {
+		s.printf("each node is a process; every %v one is killed and started again\n", d.opts.chaosEvery)
+	}
 	s.printf("%d sensors, %v readings a second each; Ctrl-C stops\n\n", d.opts.sensors, d.opts.rate)
 }
 
@@ -70,30 +75,49 @@ func (s *screen) show(d *demo) {
 	}
 	s.plainAt = time.Now()
 	text := s.table(d)
+	s.wipe()
+	s.drawn = strings.Count(text, "\n")
+	fmt.Fprint(s.out, text)
+}
+
+// wipe takes the last table off a terminal.
+func (s *screen) wipe() {
 	if s.terminal && s.drawn > 0 {
 		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.drawn)
 	}
-	s.drawn = strings.Count(text, "\n")
-	fmt.Fprint(s.out, text)
+	s.drawn = 0
+}
+
+// note prints a line that stays, above the table.
+func (s *screen) note(d *demo, line string) {
+	if s.json {
+		return
+	}
+	s.wipe()
+	s.printf("%s\n", line)
+	if s.terminal {
+		s.show(d)
+	}
 }
 
 func (s *screen) table(d *demo) string {
 	var b strings.Builder
 	now := time.Now()
 	t := newTable(&b, "NODE", "ROLE", "MESSAGES", "TIPS", "NEIGHBOURS", "MESSAGES/S", "ANCHOR", "LEDGER AGE", "SEATS")
-	for _, m := range d.net.Members {
-		if m == d.stopped {
-			t.row(m.Name, "stopped", "-", "-", "-", "-", "-", "-", "-")
+	for i, info := range statuses(d.city.nodes) {
+		n := d.city.nodes[i]
+		switch {
+		case n.stopped.Load():
+			t.row(n.name, "stopped", "-", "-", "-", "-", "-", "-", "-")
+			continue
+		case info == nil: // it is starting, or has failed, and the end will tell
+			t.row(n.name, "away", "-", "-", "-", "-", "-", "-", "-")
 			continue
 		}
-		info, err := m.Node.Info(context.Background())
-		if err != nil {
-			continue // it has failed, and the end will tell
-		}
-		rate := float64(info.Messages-s.before[m.Name]) / now.Sub(s.beforeAt).Seconds()
-		s.before[m.Name] = info.Messages
-		t.row(m.Name, string(m.Role), count(info.Messages), strconv.Itoa(info.Tips), strconv.Itoa(info.Peers),
-			fmt.Sprintf("%.0f", rate), count(info.Anchor), secondsSince(info.LedgerTime, now), seatsSeen(info))
+		rate := (float64(info.GetMessages()) - float64(s.before[n.name])) / now.Sub(s.beforeAt).Seconds()
+		s.before[n.name] = info.GetMessages()
+		t.row(n.name, string(n.role), count(info.GetMessages()), count(info.GetTips()), strconv.Itoa(int(info.GetPeers())),
+			fmt.Sprintf("%.0f", max(rate, 0)), count(info.GetAnchor()), secondsSince(info.GetLedgerTimeNs(), now), seatsSeen(info))
 	}
 	s.beforeAt = now
 	_ = t.flush() // to memory
@@ -108,19 +132,30 @@ func (s *screen) table(d *demo) string {
 	return b.String()
 }
 
+// statuses asks all nodes at once; nil is one that does not answer.
+func statuses(nodes []*demoNode) []*tangledv1.InfoResponse {
+	infos := make([]*tangledv1.InfoResponse, len(nodes))
+	var all sync.WaitGroup
+	for i, n := range nodes {
+		all.Go(func() { infos[i], _ = n.status(context.Background()) })
+	}
+	all.Wait()
+	return infos
+}
+
 // secondsSince is how long before now a time was, in ns since the Unix epoch.
 func secondsSince(ns uint64, now time.Time) string {
 	return fmt.Sprintf("%.1fs", now.Sub(time.Unix(0, int64(ns))).Seconds())
 }
 
-func seatsSeen(info node.Info) string {
+func seatsSeen(info *tangledv1.InfoResponse) string {
 	seen := 0
-	for _, s := range info.Seats {
-		if s.Seen {
+	for _, s := range info.GetSeats() {
+		if s.GetSeen() {
 			seen++
 		}
 	}
-	return fmt.Sprintf("%d of %d", seen, len(info.Seats))
+	return fmt.Sprintf("%d of %d", seen, len(info.GetSeats()))
 }
 
 func count(n uint64) string { return strconv.FormatUint(n, 10) }
@@ -134,6 +169,7 @@ func progressBar(done, all time.Duration) string {
 }
 
 func (s *screen) settling() {
+	s.drawn = 0 // the last table stays
 	s.printf("waiting until every acknowledged reading is final on the permanode ...\n")
 }
 
@@ -152,6 +188,11 @@ func (s *screen) end(r demoResult) error {
 			r.Published, r.Acknowledged, r.Found, r.Lost, r.Final, r.MessagesPerSecond, r.Nodes)
 		s.printf("final %.1f ms after the acknowledgement at p50, %.1f ms at p95, %.1f ms at p99\n",
 			r.FinalMS.P50, r.FinalMS.P95, r.FinalMS.P99)
+		s.printf("%d anchors, the same on every node; %d rounds with two witnesses of one seat\n", r.Anchors, r.TwoWitnessRounds)
+		if r.Kills > 0 {
+			s.printf("%d kills; ready again after %.0f ms at p50, %.0f ms at p99\n", r.Kills, r.RestartMS.P50, r.RestartMS.P99)
+		}
+		s.printf("stored: at most %d on a middle node, %d on the permanode\n", r.Stored.MiddleMax, r.Stored.Permanode)
 	}
 	return r.verdict()
 }

@@ -52,8 +52,10 @@ func explainListen(key, address string, err error) error {
 }
 
 // fatal tells whether a node in this state of health will never take data
-// again. A full disk is not: room comes back.
-func fatal(health error) bool { return health != nil && !errors.Is(health, node.ErrDiskLow) }
+// again. A full disk is not: room comes back. Nor is being behind the others.
+func fatal(health error) bool {
+	return health != nil && !errors.Is(health, node.ErrDiskLow) && !errors.Is(health, node.ErrCatchingUp)
+}
 
 // oneLine joins the lines of an error: scripts and logs take one.
 func oneLine(err error) string {

@@ -35,7 +35,7 @@ func TestFatal(t *testing.T) {
 	for _, c := range []struct {
 		health error
 		want   bool
-	}{{nil, false}, {fmt.Errorf("x: %w", node.ErrDiskLow), false}, {node.ErrClosed, true}, {errors.New("disk error"), true}} {
+	}{{nil, false}, {fmt.Errorf("x: %w", node.ErrDiskLow), false}, {node.ErrCatchingUp, false}, {node.ErrClosed, true}, {errors.New("disk error"), true}} {
 		if got := fatal(c.health); got != c.want {
 			t.Errorf("%v: fatal is %v", c.health, got)
 		}

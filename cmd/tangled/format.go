@@ -13,10 +13,15 @@ const configHead = `# A tangled node. Relative paths start from this file's fold
 // as they are in c.
 func (c *config) format() []byte {
 	defaults := defaultConfig()
+	defaults.Role = c.Role
+	defaults.followRole()
 	var b strings.Builder
 	b.WriteString(configHead)
 	section := ""
 	for _, s := range settings() {
+		if s.table {
+			continue
+		}
 		name := s.key
 		if i := strings.IndexByte(name, '.'); i >= 0 {
 			if name[:i] != section {
@@ -34,5 +39,6 @@ func (c *config) format() []byte {
 		}
 		b.WriteString(name + " = " + value + "\n")
 	}
+	c.formatTables(&b)
 	return []byte(b.String())
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,11 +8,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,30 +21,65 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/internal/localnet"
+	"tangled/node"
 )
 
-// TestKill kills a node's process again and again, each time at a random moment
-// under MQTT load: whatever it acknowledged must be on its disk after a restart,
-// and reach its neighbour.
-func TestKill(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+// TestKill kills nodes' processes, each time a random one at a random moment under
+// MQTT load: whatever a node acknowledged must be on its disk after a restart, and
+// reach every other one; all have to agree on what is final, and no seat may have
+// written two witnesses for one round.
+func TestKill(t *testing.T) { killRounds(t, 3, 2*patience) }
+
+func killRounds(t *testing.T, rounds int, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	configs := writeTestNetwork(t, 2)
-	neighbour := startProcess(t, configs[1])
+	var nodes []*process
+	for _, config := range writeTestNetwork(t, 4) {
+		nodes = append(nodes, startProcess(t, ctx, config))
+	}
 	var acked ackedReadings
-	for round := range 3 {
-		victim := startProcess(t, configs[0])
+	for round := range rounds {
 		// Enough to be in the midst of it, and never at the same point.
 		moment := acked.count() + 50 + rand.IntN(1500)
+		victim := nodes[rand.IntN(len(nodes))]
 		publishUntilKilled(t, ctx, victim, &acked, round, moment)
+		if rand.IntN(4) == 0 {
+			victim.Kill() // while it starts, or comes to it
+		}
+		if _, err := victim.Ready(ctx); err != nil {
+			t.Fatal(err)
+		}
 	}
-	victim := startProcess(t, configs[0])
-	t.Logf("%d readings acknowledged in 3 lives", acked.count())
-	for _, p := range []*process{victim, neighbour} {
-		acked.wantAll(t, ctx, p.API)
+	t.Logf("%d readings acknowledged in %d rounds", acked.count(), rounds)
+	for _, p := range nodes {
+		acked.wantAll(t, ctx, p.api.API)
 	}
-	victim.stop(t)
-	neighbour.stop(t)
+	wantAgreement(t, ctx, nodes)
+	for _, p := range nodes {
+		p.stop(t, ctx)
+	}
+}
+
+// wantAgreement wants the anchors of the last node, which is a permanode, on all
+// others too, and no two witnesses of a seat for one round.
+func wantAgreement(t *testing.T, ctx context.Context, nodes []*process) {
+	t.Helper()
+	c := new(city)
+	for i, p := range nodes {
+		n := &demoNode{name: fmt.Sprint("node", i+1), role: node.Role(p.api.Role), api: p.api.API}
+		if err := n.connect(); err != nil {
+			t.Fatal(err)
+		}
+		defer n.conn.Close()
+		c.nodes = append(c.nodes, n)
+	}
+	if anchors, err := c.agree(ctx); err != nil || anchors == 0 {
+		t.Errorf("agreement on %d anchors: %v", anchors, err)
+	}
+	if twice, err := twoWitnessRounds(ctx, c.permanode().history); err != nil || twice > 0 {
+		t.Errorf("%d rounds with two witnesses of one seat, %v", twice, err)
+	}
 }
 
 // publishUntilKilled publishes from several clients and kills the process once
@@ -59,7 +93,7 @@ func publishUntilKilled(t *testing.T, ctx context.Context, p *process, acked *ac
 	defer end()
 	var clients sync.WaitGroup
 	for i := range 8 {
-		client := connect(t, ctx, p.MQTT, fmt.Sprintf("sensor-%d-%d", round, i))
+		client := connect(t, ctx, p.api.MQTT, fmt.Sprintf("sensor-%d-%d", round, i))
 		clients.Go(func() {
 			for n := 0; ; n++ {
 				reading := fmt.Sprintf("%d/%d/%d", round, i, n)
@@ -81,10 +115,9 @@ func publishUntilKilled(t *testing.T, ctx context.Context, p *process, acked *ac
 	case <-ctx.Done():
 		t.Error("too few readings were acknowledged")
 	}
-	if err := p.cmd.Process.Kill(); err != nil {
-		t.Error(err)
+	if !p.Kill() {
+		t.Error("there was nothing to kill")
 	}
-	<-p.exited
 	end()
 	clients.Wait()
 }
@@ -213,55 +246,49 @@ func writeTestNetwork(t *testing.T, nodes int) []string {
 	return configs
 }
 
-// process is a running `tangled run`.
+// process is `tangled run` in a process of its own.
 type process struct {
-	readiness
-	cmd    *exec.Cmd
-	logs   *strings.Builder // to be read after exited
-	exited chan struct{}
+	*localnet.Process
+	api  readiness
+	logs string // path
 }
 
 // startProcess runs a node and waits until it is ready. The process ends with the
 // test.
-func startProcess(t *testing.T, config string) *process {
+func startProcess(t *testing.T, ctx context.Context, config string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command("tangled", "run", "--json", "--config", config), logs: new(strings.Builder), exited: make(chan struct{})}
-	p.cmd.Stderr = p.logs
-	out, err := p.cmd.StdoutPipe()
+	program, err := exec.LookPath("tangled")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
+	p := &process{logs: filepath.Join(filepath.Dir(config), "log")}
+	p.Process, err = localnet.StartProcess(ctx, localnet.ProcessOptions{
+		Path: program, Args: []string{"run", "--json", "--config", config}, Log: p.logs,
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	line, readErr := bufio.NewReader(out).ReadBytes('\n')
-	go func() {
-		defer close(p.exited)
-		p.cmd.Wait() // how it ended is in ProcessState
-	}()
 	t.Cleanup(func() {
-		p.cmd.Process.Kill() // an error tells that it has ended
-		<-p.exited
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		p.Stop(now) // an error tells that it was not stopped before
 	})
-	if readErr == nil {
-		readErr = json.Unmarshal(line, &p.readiness)
+	line, err := p.Ready(ctx)
+	if err == nil {
+		err = json.Unmarshal(line, &p.api)
 	}
-	if readErr != nil {
-		p.cmd.Process.Kill()
-		<-p.exited
-		t.Fatalf("%s was not ready: %v\n%s", config, readErr, p.logs)
+	if err != nil {
+		t.Fatalf("%s was not ready: %v", config, err)
 	}
 	return p
 }
 
 // stop interrupts the process and wants an orderly end.
-func (p *process) stop(t *testing.T) {
+func (p *process) stop(t *testing.T, ctx context.Context) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	<-p.exited
-	if !p.cmd.ProcessState.Success() || strings.Contains(p.logs.String(), "level=ERROR") {
-		t.Errorf("%v\n%s", p.cmd.ProcessState, p.logs)
+	err := p.Stop(ctx)
+	logs, readErr := os.ReadFile(p.logs)
+	if err != nil || readErr != nil || strings.Contains(string(logs), "level=ERROR") {
+		t.Errorf("%v, %v\n%s", err, readErr, logs)
 	}
 }

@@ -77,6 +77,7 @@ const patience = time.Minute
 //	capture NAME PATTERN             $NAME is the first group of PATTERN in stdout
 //	tool NAME PROGRAM                $NAME is where a program of the tools module is
 //	damage PROOF GENESIS             no byte of the proof can be changed, left out or added
+//	flip FILE                        change a bit in the middle; of a folder, in its largest table
 //
 // and $BASE, a first port from which on 100 are its own, and a file "binary". The
 // program httpget prints what a URL answers, repeat runs another until interrupted.
@@ -96,7 +97,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": wantCode, "until": until, "need": need, "port": port, "capture": capture, "tool": tool,
-			"damage": damage,
+			"damage": damage, "flip": flip,
 		},
 	})
 }
@@ -195,6 +196,25 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 		refused("left out", i, slices.Delete(bytes.Clone(text), i, i+1))
 		refused("twice", i, slices.Insert(bytes.Clone(text), i, text[i]))
 	}
+}
+
+// flip changes a bit in the middle of a file, or of the largest table of a store.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	tables, err := filepath.Glob(filepath.Join(path, "*.sst"))
+	ts.Check(err)
+	largest := int64(-1)
+	for _, table := range tables {
+		if info, err := os.Stat(table); err == nil && info.Size() > largest {
+			path, largest = table, info.Size()
+		}
+	}
+	// Another file, since a backup shares its tables with the store.
+	text, err := os.ReadFile(path)
+	ts.Check(err)
+	text[len(text)/2] ^= 1
+	ts.Check(os.Remove(path))
+	ts.Check(os.WriteFile(path, text, 0o600))
 }
 
 // basePorts hands out ranges of free ports, each once. They are below those that

@@ -166,6 +166,7 @@ func (p plan) memberConfig(i int, members []member) (*config, error) {
 	if i >= p.Nodes-p.Permanodes {
 		c.Role = node.Permanode
 	}
+	c.followRole()
 	c.DataDir, c.Key = "data", keyFile
 	c.Genesis, c.SwarmKey = "../"+genesisFile, "../"+swarmKeyFile
 	listen, err := p.multiaddr(i)

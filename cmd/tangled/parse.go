@@ -41,7 +41,7 @@ func unknownKey(key string) error {
 	}
 	name := key[strings.LastIndexByte(key, '.')+1:]
 	for _, s := range settings() {
-		if strings.HasSuffix(s.key, "."+name) || s.key == name {
+		if !s.table && (strings.HasSuffix(s.key, "."+name) || s.key == name) {
 			return fmt.Errorf("unknown key; is %s meant?", s.key)
 		}
 	}

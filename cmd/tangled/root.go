@@ -43,6 +43,10 @@ anyone on the machine reads over gRPC or with the commands below.
 		newTransferCommand(),
 		newStatusCommand(),
 		newPeersCommand(),
+		newSnapshotCommand(),
+		newPruneCommand(),
+		newAuditCommand(),
+		newDBCommand(),
 		newVersionCommand(),
 	)
 	return root

@@ -73,7 +73,7 @@ without it: the others of so few are no quorum.
 func completeSetting(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	var keys []string
 	for _, s := range settings() {
-		if strings.HasPrefix(s.key, begun) {
+		if strings.HasPrefix(s.key, begun) && !s.table {
 			keys = append(keys, s.key+"=\t"+s.help)
 		}
 	}

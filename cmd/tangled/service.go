@@ -104,10 +104,16 @@ func (c *config) nodeOptions(files secrets, logger *slog.Logger, registry promet
 		Gossip: gossip.Options{
 			SwarmKey: files.swarmKey, Listen: c.Gossip.Listen, Peers: peers, Open: c.Gossip.Open,
 		},
-		MinFree:    uint64(c.Storage.MinFree),
-		CacheBytes: int64(c.Storage.Cache),
-		Logger:     logger,
-		Registerer: registry,
+		MinFree:          uint64(c.Storage.MinFree),
+		Retention:        time.Duration(c.Storage.Retention),
+		Topics:           c.topicRetentions(),
+		LegalHold:        c.Storage.LegalHold,
+		MaxDisk:          uint64(c.Storage.MaxDisk),
+		SnapshotInterval: time.Duration(c.Storage.SnapshotInterval),
+		SnapshotKeep:     c.Storage.SnapshotKeep,
+		CacheBytes:       int64(c.Storage.Cache),
+		Logger:           logger,
+		Registerer:       registry,
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/multiformats/go-multiaddr"
 
+	"tangled/message"
 	"tangled/node"
 )
 
@@ -19,7 +20,10 @@ type setting struct {
 	help string // one line for the comment in a new file
 	// required settings have no default.
 	required bool
-	assign   func(c *config, a assignment) error
+	// table settings stand in an array of tables, [[retention]], and so in a file
+	// only. Their toml is not used.
+	table  bool
+	assign func(c *config, a assignment) error
 	// toml is the value as it stands in a file.
 	toml func(c *config) string
 }
@@ -75,10 +79,25 @@ func settings() []setting {
 			func(c *config) *size { return &c.Storage.Cache }, sizeBetween(mebibyte, 1<<20*mebibyte)),
 		textSetting("storage.min_free", "disk to leave free; below, the node takes no data",
 			func(c *config) *size { return &c.Storage.MinFree }, sizeBetween(mebibyte, 1<<30*mebibyte)),
+		textSetting("storage.retention", `how long messages are kept, such as "672h", or "forever", which a permanode must`,
+			func(c *config) *keepTime { return &c.Storage.Retention }, parseKeepTime),
+		textSetting("storage.max_disk", `delete the oldest messages before the store takes more than this; "0" is no limit`,
+			func(c *config) *limit { return &c.Storage.MaxDisk }, parseLimit),
+		textSetting("storage.snapshot_interval", "a snapshot of the ledger is written this often",
+			func(c *config) *interval { return &c.Storage.SnapshotInterval }, parseInterval),
+		intSetting("storage.snapshot_keep", "how many snapshots are kept",
+			func(c *config) *int { return &c.Storage.SnapshotKeep }, 1000),
+		listSetting("storage.legal_hold", "topic filters; messages under them are never deleted",
+			func(c *config) *[]message.Filter { return &c.Storage.LegalHold }, message.ParseFilter),
 
 		levelSetting("log.level", "debug, info, warn or error"),
 		textSetting("log.format", "text or json",
 			func(c *config) *string { return &c.Log.Format }, parseLogFormat),
+
+		tableSetting("retention.topic", "topic filter of messages that are kept for another time",
+			func(r *topicRetention) *message.Filter { return &r.Topic }, message.ParseFilter),
+		tableSetting("retention.keep", "for how long",
+			func(r *topicRetention) *keepTime { return &r.Keep }, parseKeepTime),
 	}
 }
 

@@ -36,10 +36,10 @@ func parseFile(text []byte, path string) ([]assignment, error) {
 	lines := keyLines(text)
 	var all []assignment
 	var lineOf []int
-	flatten("", 1, tree, func(key string, value any) {
-		line := lines.of(key)
+	flatten("", 1, tree, func(key string, table int, value any) {
+		line := lines.of(tablePlace(key, table))
 		all = append(all, assignment{
-			key: key, value: value, origin: fmt.Sprintf("%s:%d", path, line), dir: filepath.Dir(path),
+			key: key, table: table, value: value, origin: fmt.Sprintf("%s:%d", path, line), dir: filepath.Dir(path),
 		})
 		lineOf = append(lineOf, line)
 	})
@@ -63,8 +63,10 @@ func parseFile(text []byte, path string) ([]assignment, error) {
 const maxDepth = 8
 
 // flatten visits the values of a tree under their dotted keys. A table is
-// visited itself when it is empty and no section, or too deep.
-func flatten(prefix string, depth int, tree map[string]any, visit func(string, any)) {
+// visited itself when it is empty and no section, or too deep. The tables of an
+// array that is known are numbered from 1; whatever else stands in none has number
+// 0.
+func flatten(prefix string, depth int, tree map[string]any, visit func(key string, table int, value any)) {
 	for name, value := range tree {
 		key := name
 		if prefix != "" {
@@ -74,7 +76,16 @@ func flatten(prefix string, depth int, tree map[string]any, visit func(string, a
 			flatten(key, depth+1, table, visit)
 			continue
 		}
-		visit(key, value)
+		if tables := tablesOf(value); len(tables) > 0 && isTableArray(key) {
+			for i, table := range tables {
+				if len(table) == 0 {
+					visit(key, i+1, table)
+				}
+				flatten(key, depth+1, table, func(key string, _ int, value any) { visit(key, i+1, value) })
+			}
+			continue
+		}
+		visit(key, 0, value)
 	}
 }
 
@@ -82,7 +93,8 @@ func isSection(key string) bool {
 	return slices.ContainsFunc(settings(), func(s setting) bool { return strings.HasPrefix(s.key, key+".") })
 }
 
-// lineIndex is where each dotted key of a document stands first, from 1.
+// lineIndex is where each dotted key of a document stands first, from 1. Of an
+// array of tables each table has an entry too: retention[2].keep.
 type lineIndex map[string]int
 
 // of is the line of a key, or of the table around it.
@@ -91,11 +103,11 @@ func (l lineIndex) of(key string) int {
 		if line, ok := l[key]; ok {
 			return line
 		}
-		dot := strings.LastIndexByte(key, '.')
-		if dot < 0 {
+		end := strings.LastIndexAny(key, ".[")
+		if end < 0 {
 			return 1
 		}
-		key = key[:dot]
+		key = key[:end]
 	}
 }
 
@@ -106,10 +118,16 @@ func keyLines(text []byte) lineIndex {
 	p.Reset(text)
 	lines := make(lineIndex)
 	section := ""
+	tables := make(map[string]int) // of each array
 	for p.NextExpression() {
 		switch e := p.Expression(); e.Kind {
-		case unstable.Table, unstable.ArrayTable:
+		case unstable.Table:
 			section = lines.add(&p, "", e)
+		case unstable.ArrayTable:
+			name := lines.add(&p, "", e)
+			tables[name]++
+			section = tablePlace(name, tables[name])
+			lines[section] = lineOf(&p, e)
 		case unstable.KeyValue:
 			lines.addPair(&p, section, e)
 		}
@@ -142,13 +160,22 @@ func (l lineIndex) add(p *unstable.Parser, prefix string, e *unstable.Node) stri
 	return prefix
 }
 
+// lineOf is where the key of e begins.
+func lineOf(p *unstable.Parser, e *unstable.Node) int {
+	it := e.Key()
+	it.Next()
+	return p.Shape(it.Node().Raw).Start.Line
+}
+
 // parseEnviron picks the settings out of an environment such as os.Environ().
 // A variable that begins like ours and is none is refused, since it is a
 // setting somebody believes to be in force.
 func parseEnviron(environ []string) ([]assignment, error) {
 	keys := make(map[string]string)
 	for _, s := range settings() {
-		keys[envName(s.key)] = s.key
+		if !s.table {
+			keys[envName(s.key)] = s.key
+		}
 	}
 	var all []assignment
 	for _, entry := range environ {

@@ -16,24 +16,34 @@ import (
 
 func newStatusCommand() *cobra.Command {
 	var client clientFlags
+	var gaps bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how a node is doing",
 		Long: `status shows a node's identity, what it holds, how far finality has come, the seats
 of the committee, its peers and whether it takes data. It ends with exit code 1 when
 the node runs but takes no data, or has raised an alarm.
+
+--gaps shows instead which anchors' messages are not here, and why: "never" for what
+was before the snapshot that the node began with, "pruned" for what is older than the
+retention, "topic" where messages of some topics are kept for a shorter time.
 ` + clientHelp + "\n" + exitHelp,
 		Example: `  tangled status --config net/node1/tangled.toml
-  tangled status --api 127.0.0.1:7702 --json | jq .messages`,
+  tangled status --api 127.0.0.1:7702 --json | jq .messages
+  tangled status --config net/node1/tangled.toml --gaps`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: noFiles,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return client.call(cmd.Context(), func(ctx context.Context, conn *grpc.ClientConn) error {
+				if gaps {
+					return showGaps(ctx, conn, cmd.OutOrStdout(), wantsJSON(cmd))
+				}
 				return showStatus(ctx, conn, cmd.OutOrStdout(), wantsJSON(cmd))
 			})
 		},
 	}
 	client.add(cmd)
+	cmd.Flags().BoolVar(&gaps, "gaps", false, "show which anchors' messages are not here")
 	return cmd
 }
 
@@ -68,6 +78,7 @@ type nodeStatus struct {
 	Silent     bool         `json:"silent"`
 	Alarm      string       `json:"alarm,omitempty"`
 	Seats      []seatStatus `json:"seats"`
+	Kept       keptStatus   `json:"kept"`
 	Connected  uint32       `json:"connected"`
 	Peers      []peerStatus `json:"peers"`
 }
@@ -82,7 +93,7 @@ func newNodeStatus(i *tangledv1.InfoResponse, peers []*tangledv1.Peer) nodeStatu
 		Messages: i.GetMessages(), Vertices: i.GetVertices(), Tips: i.GetTips(), Orphans: i.GetOrphans(), Held: i.GetHeld(),
 		Anchor: i.GetAnchor(), Commitment: i.GetCommitment(), Waiting: i.GetWaiting(), Round: i.GetRound(),
 		Seat: i.Seat, Silent: i.GetSilent(), Alarm: i.GetAlarm(), Seats: newSeatStatus(i.GetSeats()),
-		Newest: i.GetNewest(), Connected: i.GetPeers(), Peers: []peerStatus{},
+		Kept: newKeptStatus(i), Newest: i.GetNewest(), Connected: i.GetPeers(), Peers: []peerStatus{},
 	}
 	for _, p := range peers {
 		s.Peers = append(s.Peers, newPeerStatus(p))
@@ -150,6 +161,7 @@ func printStatus(i *tangledv1.InfoResponse, peers []*tangledv1.Peer, out io.Writ
 	t.row("held", count(i.GetHeld()))
 	t.row("anchor", fmt.Sprintf("%d (%x)", i.GetAnchor(), i.GetCommitment()))
 	t.row("ledger time", timeCell(i.GetLedgerTimeNs()))
+	printKept(i, t)
 	t.row("waiting", fmt.Sprintf("%d to become final", i.GetWaiting()))
 	t.row("seat", ownSeat(i))
 	if i.GetAlarm() != "" {

@@ -41,16 +41,16 @@ var tangledRules = rules{
 	lists: map[string][]string{
 		"cmd/tangled": {
 			"api", "api/proto/tangled/v1", "genesis", "gossip", "ingest",
-			"internal/localnet", "ledger", "message", "node", "proof", "storage",
+			"internal/localnet", "ledger", "message", "node", "proof", "snapshot", "storage",
 		},
 		"internal/localnet": {
 			"api", "genesis", "gossip", "gossip/memnet", "ingest", "node",
 		},
 		"api": {
-			"api/proto/tangled/v1", "gossip", "message", "node", "storage",
+			"api/proto/tangled/v1", "gossip", "message", "node", "snapshot", "storage",
 		},
 		"node": {
-			"consensus", "genesis", "gossip", "ledger", "merkle", "message", "pow", "proof", "seat", "storage",
+			"catchup", "consensus", "genesis", "gossip", "ledger", "merkle", "message", "pow", "proof", "seat", "snapshot", "storage",
 			"tangle", "tipselect",
 		},
 	},

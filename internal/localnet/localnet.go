@@ -1,14 +1,18 @@
-// Package localnet runs a whole network of real nodes in one process: on
-// loopback TCP and the machine's disk for the demo and for benchmarks, or in
-// memory for tests, where time may be fake.
+// Package localnet runs a whole network of real nodes on this machine.
 //
-// The nodes form a ring with one chord, not a full mesh, so that messages
-// travel more than one hop as they do in a city.
+// A Network has them in this process: on loopback TCP and the machine's disk for
+// the demo and for benchmarks, or in memory for tests, where time may be fake. They
+// form a ring with one chord, not a full mesh, so that messages travel more than
+// one hop as they do in a city.
+//
+// A Process has one node in a process of its own, which can be killed: only so a
+// node loses all that it has not written to its disk.
 //
 // # Errors
 //
 // Start and Restart return what node.Open and the edges return, with the
-// member's name in front.
+// member's name in front. A Process that ends by itself is an error, with the last
+// line of its log; one that was killed or stopped is none.
 package localnet
 
 import (

@@ -61,6 +61,9 @@ func (n *Network) nodeOptions(m *Member) (node.Options, error) {
 		Gossip:  gossip.Options{SwarmKey: n.swarmKey, Listen: []multiaddr.Multiaddr{m.listen}},
 		Logger:  n.logger().With("node", m.Name),
 	}
+	if m.Role == node.Middle {
+		opts.Retention, opts.SnapshotInterval = n.opts.Retention, n.opts.SnapshotInterval
+	}
 	if n.opts.Memory == nil {
 		return opts, nil
 	}

@@ -27,6 +27,9 @@ type Options struct {
 	DataBits int
 	// Window is the genesis window; 30 minutes by default.
 	Window time.Duration
+	// Retention is for how long middle nodes keep messages, by ledger time; zero is
+	// for ever. SnapshotInterval is how often they write the snapshots that it needs.
+	Retention, SnapshotInterval time.Duration
 	// Seats is how many members, from the first on, hold a seat of weight 1 on
 	// the committee: by default every middle node, at most 31. NoSeats is a
 	// network in which nothing becomes final.

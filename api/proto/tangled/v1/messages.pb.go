@@ -173,6 +173,8 @@ const (
 	State_STATE_STALE State = 6
 	// A third witness of one seat for a round, which nothing refers to: dropped.
 	State_STATE_SURPLUS State = 7
+	// This node is catching up with the network and took nothing: submit it again.
+	State_STATE_BEHIND State = 8
 )
 
 // Enum value maps for State.
@@ -186,6 +188,7 @@ var (
 		5: "STATE_AHEAD",
 		6: "STATE_STALE",
 		7: "STATE_SURPLUS",
+		8: "STATE_BEHIND",
 	}
 	State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -196,6 +199,7 @@ var (
 		"STATE_AHEAD":       5,
 		"STATE_STALE":       6,
 		"STATE_SURPLUS":     7,
+		"STATE_BEHIND":      8,
 	}
 )
 
@@ -1966,7 +1970,7 @@ const file_tangled_v1_messages_proto_rawDesc = "" +
 	"\x10WAIT_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fWAIT_DURABLE\x10\x01\x12\x0e\n" +
 	"\n" +
-	"WAIT_FINAL\x10\x02*\x9d\x01\n" +
+	"WAIT_FINAL\x10\x02*\xaf\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_DURABLE\x10\x01\x12\x13\n" +
@@ -1976,7 +1980,8 @@ const file_tangled_v1_messages_proto_rawDesc = "" +
 	"STATE_HELD\x10\x04\x12\x0f\n" +
 	"\vSTATE_AHEAD\x10\x05\x12\x0f\n" +
 	"\vSTATE_STALE\x10\x06\x12\x11\n" +
-	"\rSTATE_SURPLUS\x10\a*b\n" +
+	"\rSTATE_SURPLUS\x10\a\x12\x10\n" +
+	"\fSTATE_BEHIND\x10\b*b\n" +
 	"\bFinality\x12\x18\n" +
 	"\x14FINALITY_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10FINALITY_PENDING\x10\x01\x12\x12\n" +

@@ -123,7 +123,21 @@ type InfoResponse struct {
 	Silent bool `protobuf:"varint,30,opt,name=silent,proto3" json:"silent,omitempty"`
 	// Why nothing is final here any more: more than a third of the committee signed
 	// something else than this node worked out. Empty where all is well.
-	Alarm         string `protobuf:"bytes,31,opt,name=alarm,proto3" json:"alarm,omitempty"`
+	Alarm string `protobuf:"bytes,31,opt,name=alarm,proto3" json:"alarm,omitempty"`
+	// The first anchor from which on everything is here, bodies included.
+	CompleteFrom uint64 `protobuf:"varint,32,opt,name=complete_from,json=completeFrom,proto3" json:"complete_from,omitempty"`
+	// How many ranges of anchors there are of which something is not here.
+	Gaps uint32 `protobuf:"varint,33,opt,name=gaps,proto3" json:"gaps,omitempty"`
+	// What the store takes, bytes.
+	DiskBytes uint64 `protobuf:"varint,34,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
+	// The disk is filling up, or storage.max_disk cannot be held: the log says which.
+	DiskWarning bool `protobuf:"varint,35,opt,name=disk_warning,json=diskWarning,proto3" json:"disk_warning,omitempty"`
+	// The node is behind and fetches what it missed.
+	CatchingUp bool `protobuf:"varint,36,opt,name=catching_up,json=catchingUp,proto3" json:"catching_up,omitempty"`
+	// The anchor it is catching up with, as far as is known.
+	CatchUpTarget uint64 `protobuf:"varint,37,opt,name=catch_up_target,json=catchUpTarget,proto3" json:"catch_up_target,omitempty"`
+	// The anchor of the newest snapshot kept; zero for none.
+	Snapshot      uint64 `protobuf:"varint,38,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -373,6 +387,55 @@ func (x *InfoResponse) GetAlarm() string {
 		return x.Alarm
 	}
 	return ""
+}
+
+func (x *InfoResponse) GetCompleteFrom() uint64 {
+	if x != nil {
+		return x.CompleteFrom
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetGaps() uint32 {
+	if x != nil {
+		return x.Gaps
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetDiskBytes() uint64 {
+	if x != nil {
+		return x.DiskBytes
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetDiskWarning() bool {
+	if x != nil {
+		return x.DiskWarning
+	}
+	return false
+}
+
+func (x *InfoResponse) GetCatchingUp() bool {
+	if x != nil {
+		return x.CatchingUp
+	}
+	return false
+}
+
+func (x *InfoResponse) GetCatchUpTarget() uint64 {
+	if x != nil {
+		return x.CatchUpTarget
+	}
+	return 0
+}
+
+func (x *InfoResponse) GetSnapshot() uint64 {
+	if x != nil {
+		return x.Snapshot
+	}
+	return 0
 }
 
 // Seat is a place on the committee as this node sees it.
@@ -850,7 +913,7 @@ const file_tangled_v1_node_proto_rawDesc = "" +
 	"\n" +
 	"\x15tangled/v1/node.proto\x12\n" +
 	"tangled.v1\"\r\n" +
-	"\vInfoRequest\"\xe9\x06\n" +
+	"\vInfoRequest\"\xc9\b\n" +
 	"\fInfoResponse\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x1d\n" +
 	"\n" +
@@ -887,7 +950,16 @@ const file_tangled_v1_node_proto_rawDesc = "" +
 	"\x05seats\x18\x1c \x03(\v2\x10.tangled.v1.SeatR\x05seats\x12\x17\n" +
 	"\x04seat\x18\x1d \x01(\rH\x00R\x04seat\x88\x01\x01\x12\x16\n" +
 	"\x06silent\x18\x1e \x01(\bR\x06silent\x12\x14\n" +
-	"\x05alarm\x18\x1f \x01(\tR\x05alarmB\a\n" +
+	"\x05alarm\x18\x1f \x01(\tR\x05alarm\x12#\n" +
+	"\rcomplete_from\x18  \x01(\x04R\fcompleteFrom\x12\x12\n" +
+	"\x04gaps\x18! \x01(\rR\x04gaps\x12\x1d\n" +
+	"\n" +
+	"disk_bytes\x18\" \x01(\x04R\tdiskBytes\x12!\n" +
+	"\fdisk_warning\x18# \x01(\bR\vdiskWarning\x12\x1f\n" +
+	"\vcatching_up\x18$ \x01(\bR\n" +
+	"catchingUp\x12&\n" +
+	"\x0fcatch_up_target\x18% \x01(\x04R\rcatchUpTarget\x12\x1a\n" +
+	"\bsnapshot\x18& \x01(\x04R\bsnapshotB\a\n" +
 	"\x05_seat\"Z\n" +
 	"\x04Seat\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
