@@ -36,7 +36,7 @@ const mixedSigned = 7 // the last signed anchor of mixed
 func TestAnchors(t *testing.T) {
 	c := mixed(t)
 	// Whatever the size of the pages: some are shorter than a list.
-	for _, size := range []int{maxPage, 20_000, 3000, 700, proof.CommitmentSize + entrySize} {
+	for _, size := range []int{maxPage, 20_000, 3000, 700, 2*proof.CommitmentSize + 20, proof.CommitmentSize + entrySize} {
 		c.pageSize = size
 		for after := range mixedSigned + 1 {
 			t.Run(fmt.Sprintf("page of %d after %d", size, after), func(t *testing.T) {

@@ -84,7 +84,7 @@ func TestLies(t *testing.T) {
 		{"no bytes", raw(kindAnchors, nil), ReasonEncoding, false},
 		{"unknown status", raw(kindAnchors, []byte{9}), ReasonStatus, false},
 		{"status with a body", raw(kindAnchors, []byte{statusNotHere, 0}), ReasonEncoding, false},
-		{"unknown end", edit(t, func(p *page) { p.end = 3 }), ReasonEncoding, false},
+		{"unknown end", edit(t, func(p *page) { p.end, p.signatures = 3, nil }), ReasonEncoding, false},
 		{"empty page", edit(t, func(p *page) { p.content = nil }), ReasonEncoding, false},
 		{"ends within a commitment", edit(t, func(p *page) { p.content = p.content[:second+100] }), ReasonEncoding, false},
 		{"ends behind a commitment", edit(t, func(p *page) { p.content = p.content[:second+proof.CommitmentSize] }), ReasonEncoding, false},

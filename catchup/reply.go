@@ -142,8 +142,6 @@ func decodeBodies(b []byte, limit int) ([][]byte, error) {
 		return nil, invalidf(ReasonEncoding, "bodies of %d bytes", len(b))
 	case count == 0 || count > maxBodies || int64(count) > int64(limit):
 		return nil, invalidf(ReasonEncoding, "%d bodies, want 1..%d", count, min(limit, maxBodies))
-	case int(count) > len(r.b)/4:
-		return nil, invalidf(ReasonEncoding, "%d bytes cannot hold %d bodies", len(r.b), count)
 	}
 	bodies := make([][]byte, count)
 	for i := range bodies {

@@ -144,6 +144,22 @@ func TestServeNotHere(t *testing.T) {
 	}
 }
 
+// Anchors that nothing here would make believed are not read.
+func TestServeUnbelievable(t *testing.T) {
+	c := mixed(t)
+	src := c.source()
+	src.Complete = func(uint64) uint64 { return 3 } // and 4 is signed
+	reply, err := Serve(t.Context(), src, request{kind: kindAnchors, anchor: 2, until: endless}.encode())
+	if err != nil || !bytes.Equal(reply, []byte{statusNotHere}) {
+		t.Errorf("%d bytes, %v; want that they are not here", len(reply), err)
+	}
+	// Whoever knows the hash of the last believes them.
+	reply, err = Serve(t.Context(), src, request{kind: kindAnchors, anchor: 2, until: 3}.encode())
+	if err != nil || reply[0] != statusHere {
+		t.Errorf("%d bytes, %v; want two anchors", len(reply), err)
+	}
+}
+
 // A store that fails, or contradicts itself, gives no reply that would look like a
 // lie.
 func TestServeOwnFault(t *testing.T) {
@@ -236,7 +252,8 @@ func TestClaimsAreBounded(t *testing.T) {
 	if _, err := decodeBodies(appendBodies(nil, make([][]byte, maxBodies+1)), 1<<30); !errors.As(err, &invalid) {
 		t.Errorf("too many bodies: %v", err)
 	}
-	if _, err := decodeBodies(make([]byte, 5+maxPage), maxBodies); !errors.As(err, &invalid) {
+	large := slices.Repeat([][]byte{make([]byte, message.MaxSize)}, maxPage/message.MaxSize)
+	if _, err := decodeBodies(appendBodies(nil, large), maxBodies); !errors.As(err, &invalid) {
 		t.Errorf("too long a page of bodies: %v", err)
 	}
 	long := page{end: endMore, content: make([]byte, maxPage+1)}

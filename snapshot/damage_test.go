@@ -172,6 +172,25 @@ func TestBomb(t *testing.T) {
 	}
 }
 
+// TestFramePromises: no room is made for a frame that is larger than any.
+func TestFramePromises(t *testing.T) {
+	n := newNetwork(t, 1)
+	const large = 1 << 28
+	good := compress(n.parts().body())
+	for name, frame := range map[string][]byte{
+		"size":   frameOf('B', large, good),
+		"stored": append(append([]byte{'B'}, u32(100)...), append(u32(large), 0, 0, 0, 0)...),
+	} {
+		file := append(header(), frame...)
+		var err error
+		allocated := allocations(func() { _, err = n.read(file) })
+		wantReason(t, err, snapshot.ReasonEncoding)
+		if allocated > 8<<20 {
+			t.Errorf("%s: %d bytes allocated", name, allocated)
+		}
+	}
+}
+
 // TestPromises: a count that is not kept makes no room for what it promises.
 func TestPromises(t *testing.T) {
 	n := newNetwork(t, 1)

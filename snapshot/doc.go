@@ -37,8 +37,8 @@
 // and nothing behind it. A frame is
 //
 //	kind      1    'B' body block, 'T' trailer
-//	size      4    of the content in bytes, 1..262,144
-//	stored    4    of the content as stored in bytes, 1..263,168
+//	size      4    of the content in bytes, at most 262,144
+//	stored    4    of the content as stored in bytes, at most 263,168
 //	checksum  4    CRC-32C of the nine bytes before and the stored bytes
 //	bytes          the content, zstd
 //

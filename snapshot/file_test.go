@@ -156,7 +156,7 @@ func TestName(t *testing.T) {
 func TestList(t *testing.T) {
 	dir := t.TempDir()
 	var want []snapshot.Entry
-	for i, index := range []uint64{3, 20, 100, 1_000_000_000_000, 9_000_000_000_000_000} {
+	for i, index := range []uint64{3, 20, 100, 2_000_000_000_000, 10_000_000_000_000_000} {
 		path := filepath.Join(dir, snapshot.Name(index))
 		if err := os.WriteFile(path, make([]byte, i), 0o600); err != nil {
 			t.Fatal(err)

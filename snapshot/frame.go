@@ -89,8 +89,7 @@ func newFrameReader(r io.Reader) (*frameReader, error) {
 		zstd.WithDecoderConcurrency(1), // DecodeAll in the caller's goroutine
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(blockSize),
-		zstd.WithDecoderMaxMemory(blockSize),
-		zstd.WithDecodeAllCapLimit(true), // never more than the room that DecodeAll is given
+		zstd.WithDecoderMaxMemory(blockSize), // of what comes out, whatever the frames say
 	)
 	if err != nil {
 		return nil, err
@@ -123,8 +122,8 @@ func (f *frameReader) next() (byte, []byte, error) {
 		return 0, nil, err
 	}
 	size, stored := binary.BigEndian.Uint32(header[1:]), binary.BigEndian.Uint32(header[5:])
-	if size == 0 || size > blockSize || stored == 0 || stored > maxStored {
-		return 0, nil, invalidf(ReasonEncoding, "frame of %d bytes, %d as stored, want 1..%d and 1..%d",
+	if size > blockSize || stored > maxStored {
+		return 0, nil, invalidf(ReasonEncoding, "frame of %d bytes, %d as stored, at most %d and %d",
 			size, stored, blockSize, maxStored)
 	}
 	f.stored = slices.Grow(f.stored[:0], int(stored))

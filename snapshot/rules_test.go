@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"tangled/merkle"
 	"tangled/message"
 	"tangled/proof"
 	"tangled/snapshot"
@@ -24,9 +25,15 @@ func TestRefuses(t *testing.T) {
 		{"a higher index", func(_ *network, p *parts) { p.index++ }, snapshot.ReasonEncoding},
 		{"a lower index", func(_ *network, p *parts) { p.index-- }, snapshot.ReasonRange},
 
-		{"begins at zero", func(_ *network, p *parts) { p.first, p.before, p.peaks = 0, nil, nil }, snapshot.ReasonChain},
+		{"begins and ends at zero", func(n *network, p *parts) {
+			c := n.anchors[0].Commitment
+			c.Index, c.Tree = 0, merkle.Root(nil)
+			p.first, p.index, p.before, p.peaks = 0, 0, nil, nil
+			p.anchors = [][]byte{anchorRecord(&snapshot.Anchor{Commitment: c, Included: n.anchors[0].Included})}
+		}, snapshot.ReasonChain},
 		{"begins behind the end", func(n *network, p *parts) {
 			p.first, p.before, p.peaks = p.index+1, n.last().Commitment.Encode(), make([][32]byte, 1)
+			p.anchors = nil
 		}, snapshot.ReasonChain},
 		{"another commitment before", func(_ *network, p *parts) { p.before[180] ^= 1 }, snapshot.ReasonChain},
 		{"the commitment before that", func(n *network, p *parts) { p.before = n.anchors[3].Commitment.Encode() }, snapshot.ReasonChain},
@@ -137,6 +144,7 @@ func TestSignedRubbish(t *testing.T) {
 		{"a later epoch", func(_ *network, c *proof.Commitment) { c.Epoch = 1 }, snapshot.ReasonGenesis},
 		{"another committee", func(_ *network, c *proof.Commitment) { c.Committee[0] ^= 1 }, snapshot.ReasonGenesis},
 		{"other parameters", func(_ *network, c *proof.Commitment) { c.Parameters[0] ^= 1 }, snapshot.ReasonGenesis},
+		{"another index", func(_ *network, c *proof.Commitment) { c.Index++ }, snapshot.ReasonChain},
 		{"time goes back", func(n *network, c *proof.Commitment) { c.Time = n.time(14) - 1 }, snapshot.ReasonChain},
 		{"another tree", func(_ *network, c *proof.Commitment) { c.Tree[0] ^= 1 }, snapshot.ReasonChain},
 		{"another anchor before", func(_ *network, c *proof.Commitment) { c.Previous[0] ^= 1 }, snapshot.ReasonChain},

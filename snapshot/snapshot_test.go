@@ -91,6 +91,9 @@ func checkContent(t *testing.T, n *network, got *content) {
 	first := len(n.anchors) - len(got.anchors)
 	for i, a := range got.anchors {
 		for _, node := range a.Nodes {
+			if _, ok := nodes[[2]uint64{uint64(node.Level), node.Index}]; ok {
+				t.Errorf("node %d of level %d comes twice", node.Index, node.Level)
+			}
 			nodes[[2]uint64{uint64(node.Level), node.Index}] = node.Hash
 		}
 		want := n.anchors[first+i]
@@ -271,6 +274,7 @@ func TestWriteRefuses(t *testing.T) {
 		{"an anchor past the index", func(_ *network, src *snapshot.Source) { src.Index-- }, nil},
 		{"another commitment before", func(_ *network, src *snapshot.Source) { src.Before.State[0] ^= 1 }, snapshot.ReasonChain},
 		{"another list", func(n *network, _ *snapshot.Source) { n.anchors[8].Included[0].Outcome ^= 1 }, snapshot.ReasonList},
+		{"a list that is not counted", func(n *network, _ *snapshot.Source) { n.last().Commitment.Count-- }, snapshot.ReasonList},
 		{"another node", func(_ *network, src *snapshot.Source) {
 			src.Node = func(uint8, uint64) ([32]byte, error) { return [32]byte{}, nil }
 		}, snapshot.ReasonChain},
