@@ -35,7 +35,7 @@ type fakeUpkeep struct {
 	// goes on until it is called off if it is endless.
 	steps   int
 	endless bool
-	ended   error // of the context, when the work ended
+	ended   chan error // told the context's when endless work ends; has room
 }
 
 func (u *fakeUpkeep) work(ctx context.Context, progress func(done, total uint64)) error {
@@ -45,7 +45,7 @@ func (u *fakeUpkeep) work(ctx context.Context, progress func(done, total uint64)
 	}
 	if u.endless {
 		<-ctx.Done()
-		u.ended = ctx.Err()
+		u.ended <- ctx.Err()
 		return ctx.Err()
 	}
 	return u.err
@@ -272,7 +272,7 @@ func TestCheckStore(t *testing.T) {
 // server.
 func TestUpkeepIsCalledOff(t *testing.T) {
 	upkeepBubble(t, func(t *testing.T, f *fixture, u *fakeUpkeep, client tangledv1.UpkeepServiceClient) {
-		u.steps, u.endless = 1, true
+		u.steps, u.endless, u.ended = 1, true, make(chan error, 2)
 		open := func(ctx context.Context) grpc.ServerStreamingClient[tangledv1.CheckStoreResponse] {
 			stream, err := client.CheckStore(ctx, &tangledv1.CheckStoreRequest{})
 			if err != nil {
@@ -286,9 +286,8 @@ func TestUpkeepIsCalledOff(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		open(ctx)
 		cancel()
-		time.Sleep(5 * time.Second)
-		if !errors.Is(u.ended, context.Canceled) {
-			t.Error("the work goes on without its client")
+		if err := <-u.ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("the work ended with %v", err)
 		}
 		stream := open(t.Context())
 		if err := f.server.Close(t.Context()); err != nil {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -124,16 +125,16 @@ func TestCrashUpkeep(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newUpkeepRun(t, u)
 			disk := r.disk()
-			on := false
-			c := &crasher{fs: disk, rng: rand.New(rand.NewPCG(7, 8)), when: func(errorfs.Op) bool { return on }}
+			var on atomic.Bool // Pebble writes in the background too
+			c := &crasher{fs: disk, rng: rand.New(rand.NewPCG(7, 8)), when: func(errorfs.Op) bool { return on.Load() }}
 			s := mustOpen(t, errorfs.Wrap(disk, c), dir)
-			on = true
+			on.Store(true)
 			if err := r.do(t, r.c, s); err != nil {
 				t.Fatal(err)
 			}
 			c.ack(1)
 			c.crash("the end", true)
-			on = false
+			on.Store(false)
 			mustClose(t, s)
 			if len(c.crashes) < 5 {
 				t.Fatalf("only %d crashes", len(c.crashes))
