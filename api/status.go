@@ -73,7 +73,7 @@ func codeOf(err error) codes.Code {
 		return codes.DataLoss
 	case as[*message.InvalidError](err), as[*argumentError](err):
 		return codes.InvalidArgument
-	case is(err, node.ErrNotFound, storage.ErrNotFound, node.ErrNoPeer):
+	case is(err, node.ErrNotFound, storage.ErrNotFound, node.ErrNoPeer, node.ErrNoSnapshot):
 		return codes.NotFound
 	case is(err, node.ErrDiskLow, errTooManyStreams):
 		return codes.ResourceExhausted

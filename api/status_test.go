@@ -50,6 +50,7 @@ func TestErrorTable(t *testing.T) {
 		{node.ErrForever, codes.FailedPrecondition, "FOREVER", false},
 		{node.ErrTooRecent, codes.FailedPrecondition, "TOO_RECENT", false},
 		{node.ErrNoPeer, codes.NotFound, "", false},
+		{node.ErrNoSnapshot, codes.NotFound, "", false},
 		{&snapshot.InvalidError{Reason: snapshot.ReasonState, Err: io.EOF}, codes.DataLoss, "", true},
 		{&peerDataError{&snapshot.InvalidError{Reason: snapshot.ReasonState, Err: io.EOF}}, codes.FailedPrecondition, "PEER_DATA", false},
 		{gossip.ErrNotListed, codes.FailedPrecondition, "", false},

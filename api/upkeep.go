@@ -43,8 +43,7 @@ func upkeepOf(n *node.Node, opts Options) upkeep {
 	if opts.upkeep != nil {
 		return opts.upkeep
 	}
-	own, _ := any(n).(upkeep)
-	return own
+	return n
 }
 
 // upkeepService is tangled.v1.UpkeepService.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -80,7 +77,7 @@ func (n *Node) catchUp(ctx context.Context, of peer.ID, client *catchup.Client, 
 	n.opts.Logger.Info("catching up", "peer", of, "anchor", n.store.LastAnchor(), "of", status.Commitment.Index)
 	var snapshotPath string
 	if n.wantsSnapshot(status) {
-		if snapshotPath, err = n.fetchSnapshot(ctx, of, client, status.Snapshot); err != nil {
+		if snapshotPath, err = n.fetchSnapshot(ctx, of, client, status.Snapshot, nil); err != nil {
 			return err
 		}
 	}
@@ -225,44 +222,4 @@ func (n *Node) beginAt(ctx context.Context, client *catchup.Client, path string)
 		return err
 	}
 	return n.fill(ctx, client, info.First, info.Index)
-}
-
-// fetchSnapshot downloads a peer's snapshot and verifies it. What an earlier try
-// with the same peer left is gone on with.
-func (n *Node) fetchSnapshot(ctx context.Context, of peer.ID, client *catchup.Client, s catchup.SnapshotInfo) (path string, err error) {
-	if err := os.MkdirAll(n.opts.snapshotDir(), 0o700); err != nil {
-		return "", err
-	}
-	path = filepath.Join(n.opts.snapshotDir(), snapshot.Name(s.Index))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil // written or fetched and verified before
-	}
-	part := fmt.Sprintf("%s-%v.part", path, of)
-	if err := download(ctx, client, s, part); err != nil {
-		return "", fmt.Errorf("fetch snapshot %d: %w", s.Index, err)
-	}
-	_, err = n.readSnapshot(part, snapshot.Sink{})
-	if invalid := new(snapshot.InvalidError); errors.As(err, &invalid) {
-		return "", errors.Join(&catchup.InvalidError{Reason: catchup.ReasonSnapshot, Err: err}, os.Remove(part))
-	}
-	if err != nil {
-		return "", err
-	}
-	return path, os.Rename(part, path)
-}
-
-func download(ctx context.Context, client *catchup.Client, s catchup.SnapshotInfo, part string) error {
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	at, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	if _, err := client.Snapshot(ctx, s, uint64(at), f); err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -40,7 +40,7 @@ func (n *Node) serveFetch(ctx context.Context, from peer.ID, req gossip.FetchReq
 	}
 	var p page
 	for _, id := range ids {
-		r, err := n.store.Get(id)
+		r, err := n.get(id)
 		reads++
 		if errors.Is(err, storage.ErrNotFound) {
 			continue // pruned between the walk and now
@@ -59,7 +59,7 @@ func (n *Node) serveFetch(ctx context.Context, from peer.ID, req gossip.FetchReq
 // time on: IDs sort by time, so parents come first.
 func (n *Node) historySince(ctx context.Context, req gossip.FetchRequest) (gossip.FetchReply, error) {
 	var p page
-	for r, err := range n.store.Select(ctx, storage.Query{From: req.Since, After: req.After, WithReplaced: true}) {
+	for r, err := range noticing(n, n.store.Select(ctx, storage.Query{From: req.Since, After: req.After, WithReplaced: true})) {
 		if err != nil {
 			return gossip.FetchReply{}, err
 		}

@@ -80,7 +80,7 @@ func (n *Node) finalSince(ctx context.Context, after Cursor) iter.Seq2[FinalEven
 				yield(FinalEvent{}, n.alarm.Load())
 				return
 			}
-			r, err := n.store.Get(p.ID)
+			r, err := n.get(p.ID)
 			if !yield(FinalEvent{Cursor: at, Outcome: p.Outcome, Message: r.Message}, err) || err != nil {
 				return
 			}

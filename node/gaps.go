@@ -94,24 +94,16 @@ func (n *Node) treeBefore(anchor uint64) (*merkle.Tree, error) {
 		if anchor>>level&1 == 0 {
 			continue
 		}
-		hash, err := n.store.Node(uint8(level), anchor>>level-1)
-		switch {
-		case errors.Is(err, storage.ErrNotFound) && anchor == 1:
-			return genesisTree(n.opts.Genesis.Hash()), nil
-		case errors.Is(err, storage.ErrNotFound):
+		hash, err := n.treeNode(uint8(level), anchor>>level-1)
+		if errors.Is(err, storage.ErrNotFound) {
 			return nil, nil
-		case err != nil:
+		}
+		if err != nil {
 			return nil, err
 		}
 		peaks = append(peaks, hash)
 	}
 	return merkle.Restore(anchor, peaks)
-}
-
-func genesisTree(hash [32]byte) *merkle.Tree {
-	tree := new(merkle.Tree)
-	tree.Append(hash[:])
-	return tree
 }
 
 func appendCommitment(tree *merkle.Tree, c proof.Commitment) []merkle.Node {

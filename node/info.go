@@ -217,7 +217,7 @@ func (l *loop) weigh(md *Metadata) {
 
 // Get reads a stored message. The error is ErrNotFound or the store's.
 func (n *Node) Get(id message.ID) (storage.Record, error) {
-	r, err := n.store.Get(id)
+	r, err := n.get(id)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = ErrNotFound
 	}
@@ -226,7 +226,7 @@ func (n *Node) Get(id message.ID) (storage.Record, error) {
 
 // Query reads stored messages in the order of their IDs; see storage.Query.
 func (n *Node) Query(ctx context.Context, q storage.Query) iter.Seq2[storage.Record, error] {
-	return n.store.Select(ctx, q)
+	return noticing(n, n.store.Select(ctx, q))
 }
 
 // Peers lists the neighbours and whoever else is connected.

@@ -22,6 +22,8 @@ type metrics struct {
 	pruned        prometheus.Counter
 	adopted       prometheus.Counter
 	filled        prometheus.Counter
+	damaged       prometheus.Counter
+	mended        prometheus.Counter
 	commitSeconds prometheus.Histogram
 	vertices      prometheus.Gauge
 	tips          prometheus.Gauge
@@ -58,6 +60,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		pruned:        counter("tangled_node_pruned_total", "Messages deleted because their time had come."),
 		adopted:       counter("tangled_node_adopted_total", "Anchors taken over from a peer, signed by a quorum."),
 		filled:        counter("tangled_node_filled_total", "Anchors of gaps that a peer had."),
+		damaged:       counter("tangled_node_damaged_rows_total", "Times that a stored row could not be read."),
+		mended:        counter("tangled_node_mended_total", "Damaged messages fetched again from a peer."),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tangled_node_commit_seconds",
 			Help:    "Time from attaching a group of messages to its being durable.",
@@ -70,7 +74,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		pool:        gauge("tangled_node_tip_pool", "Tips that may be selected."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.overBudget, m.anchors, m.final, m.equivocations, m.reissued, m.snapshots, m.pruned, m.adopted, m.filled, m.commitSeconds,
+		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.overBudget, m.anchors, m.final, m.equivocations, m.reissued, m.snapshots, m.pruned, m.adopted, m.filled, m.damaged, m.mended, m.commitSeconds,
 			m.vertices, m.tips, m.orphans, m.orphanBytes, m.pool)
 	}
 	return m

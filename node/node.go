@@ -55,6 +55,7 @@ type Node struct {
 	pruning      sync.Mutex        // held by whoever deletes
 	syncing      sync.Mutex        // held by the link that catches up
 	reissue      chan message.ID
+	damaged      chan uint64 // anchors with messages that cannot be read
 
 	// For the verifiers and the loop.
 	verify chan *batch
@@ -111,6 +112,7 @@ func newNode(ctx context.Context, opts Options) *Node {
 		intake:   make(chan *batch, intakeQueue),
 		asks:     make(chan func(*loop)),
 		reissue:  make(chan message.ID, reissueQueue),
+		damaged:  make(chan uint64, mendQueue),
 
 		snapshotTurn: make(chan frozenAnchor, 1),
 		done:         make(chan struct{}),
@@ -171,8 +173,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 	n.announce, n.flush = n.gossip.Announce, n.gossip.Flush
 	n.askTips, n.askFetch, n.askSync = n.gossip.ExchangeTips, n.gossip.Fetch, n.gossip.Sync
 	// Not before: what it issues is announced.
-	n.workers.Add(2)
+	n.workers.Add(3)
 	go n.runReissuer()
+	go n.runMender()
 	go n.runKeeper()
 	close(n.links.ready)
 	for _, m := range unapproved {

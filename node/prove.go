@@ -81,6 +81,16 @@ func (n *Node) includedPath(ctx context.Context, final storage.Final, count uint
 	return merkle.Path(leaves, uint64(final.Index))
 }
 
+// treeNode is a node of the tree of commitments, whose first leaf nobody stores: it
+// is the genesis.
+func (n *Node) treeNode(level uint8, index uint64) ([32]byte, error) {
+	if level == 0 && index == 0 {
+		hash := n.opts.Genesis.Hash()
+		return merkle.LeafHash(hash[:]), nil
+	}
+	return n.store.Node(level, index)
+}
+
 // sealProof adds the signed commitment and the way to it.
 func (n *Node) sealProof(p *proof.Proof) error {
 	index := p.Commitment.Index
@@ -101,6 +111,6 @@ func (n *Node) sealProof(p *proof.Proof) error {
 	if p.Finality.Commitment, err = n.commitment(signed); err != nil {
 		return err
 	}
-	p.TreePath, err = merkle.PathOf(index, signed, n.store.Node)
+	p.TreePath, err = merkle.PathOf(index, signed, n.treeNode)
 	return err
 }

@@ -42,7 +42,7 @@ func (n *Node) syncSource() catchup.Source {
 		},
 		Included: n.listFrom,
 		Message: func(id message.ID) ([]byte, error) {
-			r, err := n.store.Get(id)
+			r, err := n.get(id)
 			if err != nil {
 				return nil, notHere(err)
 			}

@@ -180,7 +180,7 @@ func (n *Node) snapshotSource(ctx context.Context, f frozenAnchor) (snapshot.Sou
 		Anchors:    listedAnchors(f, first),
 		Accounts:   snapshotAccounts(f),
 		Transfers:  snapshotTransfers(f),
-		Node:       n.store.Node,
+		Node:       n.treeNode,
 		Signatures: signatures,
 		Witness:    anchor.Message.Bytes(),
 	}

@@ -1,8 +1,11 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"time"
+
+	"tangled/storage"
 )
 
 // What an operator may ask for and this node does not do now. An edge tells them
@@ -19,6 +22,8 @@ var (
 	ErrTooRecent = errors.New("node: messages of two windows, and what is newer than the last snapshot, must stay")
 	// ErrNoPeer tells that a peer is not connected.
 	ErrNoPeer = errors.New("node: no such peer is connected")
+	// ErrNoSnapshot tells that a peer has none.
+	ErrNoSnapshot = errors.New("node: the peer has no snapshot")
 )
 
 // SnapshotInfo describes a snapshot file.
@@ -71,12 +76,24 @@ type Difference struct {
 	There  string // what is wrong at the peer
 }
 
-// maxDifferences bounds an AuditReport.
-const maxDifferences = 100
-
 // TopicUse is what the messages of one topic come to.
 type TopicUse struct {
 	Topic    string
 	Messages uint64
 	Bytes    uint64
+}
+
+// Backup makes a verified copy of the store in dir, a new folder, while the node
+// goes on; see storage.Store.Backup.
+func (n *Node) Backup(ctx context.Context, dir string) error { return n.store.Backup(ctx, dir) }
+
+// CheckStore reads the whole store and reports what of it is damaged; see
+// storage.Store.Check. Messages that cannot be read are mended afterwards, if a
+// peer has them.
+func (n *Node) CheckStore(ctx context.Context, progress func(done, total uint64)) (storage.CheckReport, error) {
+	report, err := n.store.Check(ctx, progress)
+	for _, damage := range report.Damages {
+		n.noticeDamage(damage)
+	}
+	return report, err
 }

@@ -87,7 +87,7 @@ func (n *Node) AccountHistory(ctx context.Context, address message.Address, afte
 			if !n.isFinal(storage.Final{Anchor: row.Anchor}) {
 				continue
 			}
-			r, err := n.store.Get(row.ID)
+			r, err := n.get(row.ID)
 			e := FinalEvent{Cursor: Cursor{row.Anchor, row.Index}, Outcome: row.Outcome, Message: r.Message}
 			if !yield(e, err) || err != nil {
 				return

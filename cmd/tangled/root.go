@@ -47,6 +47,7 @@ anyone on the machine reads over gRPC or with the commands below.
 		newPruneCommand(),
 		newAuditCommand(),
 		newDBCommand(),
+		newBenchCommand(),
 		newVersionCommand(),
 	)
 	return root

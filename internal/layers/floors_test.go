@@ -5,7 +5,10 @@ package layers
 var tangledRules = rules{
 	module: "tangled",
 	floors: map[string]int{
-		"cmd/tangled": 6,
+		"cmd/tangled": 7,
+
+		"bench":       6, // whole networks under load
+		"bench/parts": 6, // one part of a node at a time
 
 		"internal/localnet": 5,
 

@@ -1,0 +1,118 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"tangled/message"
+	"tangled/storage"
+)
+
+// mendQueue is how many anchors wait to be mended. What finds no room is found
+// again when it is read again.
+const mendQueue = 64
+
+// get reads a stored message, and has it mended where it cannot be read.
+func (n *Node) get(id message.ID) (storage.Record, error) {
+	r, err := n.store.Get(id)
+	if err != nil {
+		n.noticeDamage(err)
+	}
+	return r, err
+}
+
+// noticing has mended what a sequence cannot read.
+func noticing[T any](n *Node, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range seq {
+			if err != nil {
+				n.noticeDamage(err)
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+// noticeDamage has the message mended that an error is about, if it is about one
+// that is final: others can be asked for by their anchor only.
+func (n *Node) noticeDamage(err error) {
+	damage := new(storage.CorruptionError)
+	if !errors.As(err, &damage) {
+		return
+	}
+	n.metrics.damaged.Inc()
+	n.opts.Logger.Error("the store has a row that cannot be read", "table", string(rune(damage.Table)), "key", fmt.Sprintf("%x", damage.Key), "error", damage.Err)
+	var id message.ID
+	if len(damage.Key) != len(id) {
+		return
+	}
+	copy(id[:], damage.Key)
+	final, ok, err := n.store.Final(id)
+	if err != nil || !ok {
+		return
+	}
+	n.wantMended(final.Anchor)
+}
+
+func (n *Node) wantMended(anchor uint64) {
+	select {
+	case n.damaged <- anchor:
+	default:
+	}
+}
+
+// runMender fetches anew what could not be read, until the node closes.
+func (n *Node) runMender() {
+	defer n.workers.Done()
+	for {
+		select {
+		case anchor := <-n.damaged:
+			if err := n.mend(n.ctx, anchor); err != nil && n.ctx.Err() == nil {
+				n.opts.Logger.Error("damaged messages not mended", "anchor", anchor, "error", err)
+			}
+		case <-n.ctx.Done():
+			return
+		}
+	}
+}
+
+// mend fetches an anchor from a peer that has it, verified against its commitment,
+// and stores again what of it cannot be read here.
+func (n *Node) mend(ctx context.Context, anchor uint64) error {
+	end, err := n.endOf(anchor)
+	if err != nil {
+		return err
+	}
+	failed := errors.New("no peer is connected")
+	for _, p := range n.gossip.Peers() {
+		if !p.Connected {
+			continue
+		}
+		for v, err := range n.syncClient(p.ID).Backfill(ctx, anchor, anchor, end) {
+			if failed = err; err != nil {
+				break
+			}
+			return n.restoreMessages(v.Messages, v.Commitment.Time)
+		}
+	}
+	return failed
+}
+
+// restoreMessages stores those again that cannot be read.
+func (n *Node) restoreMessages(messages []*message.Message, seen uint64) error {
+	for _, m := range messages {
+		if _, err := n.store.Get(m.ID()); err == nil {
+			continue
+		}
+		if err := n.store.Restore(storage.Record{Message: m, Seen: seen}); err != nil {
+			return err
+		}
+		n.metrics.mended.Inc()
+		n.opts.Logger.Info("a damaged message was fetched again", "id", m.ID())
+	}
+	return nil
+}
