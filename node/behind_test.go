@@ -10,13 +10,13 @@ import (
 )
 
 // live lets nodes issue for a while and returns what they issued.
-func live(t *testing.T, nodes []*Node, readings int) (ids []message.ID) {
+func live(t *testing.T, nodes []*Node, readings int, every time.Duration) (ids []message.ID) {
 	t.Helper()
 	for i := range readings {
 		ids = append(ids, issue(t, nodes[i%len(nodes)], reading(i)))
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(every)
 	}
-	until(t, 20*time.Second, "the newest are final on all nodes", allFinal(nodes, ids[len(ids)-20:]...))
+	until(t, 20*time.Second, "the newest are final on all nodes", allFinal(nodes, ids[len(ids)-10:]...))
 	return ids
 }
 
@@ -32,7 +32,7 @@ func TestAJoinerCatchesUp(t *testing.T) {
 		w.seated(4)
 		w.genesis.Window = 10 * time.Second
 		nodes := w.ring(4)
-		ids := live(t, nodes, 200)
+		ids := live(t, nodes, 200, 200*time.Millisecond)
 		opts := w.options(4, vfs.NewMem())
 		opts.Role = Permanode
 		joiner := w.open(opts)
@@ -66,7 +66,7 @@ func TestAJoinerBeginsAtASnapshot(t *testing.T) {
 		for i := range nodes {
 			w.meet(nodes[i], nodes[(i+1)%4])
 		}
-		ids := live(t, nodes, 700) // 140 s: beyond where the snapshot reaches
+		ids := live(t, nodes, 70, 2*time.Second) // 140 s: beyond where the snapshot reaches
 		until(t, time.Minute, "the first reading is pruned", func() bool { return !has(nodes[0], ids[0]) })
 		joiner := w.open(middle(4))
 		w.meet(joiner, nodes[0])

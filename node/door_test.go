@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"tangled/message"
 )
 
@@ -194,7 +196,43 @@ func TestHoldIsBounded(t *testing.T) {
 	}
 }
 
-// TestStaleIsRefusedWithoutPenalty: older than the window, and only then.
+// TestStaleIsKept: a permanode has what came too late, and says so.
+func TestStaleIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.seated(1)
+		opts := w.first(0, vfs.NewMem())
+		opts.Role, opts.Dir = Permanode, t.TempDir()
+		n, middle := w.open(opts), w.node(1)
+		w.meet(n, middle)
+		d := draft(n, reading(3))
+		d.Parents = []message.ID{w.genesis.ID()}
+		late := signed(t, keyOf(9), w.genesis.DataBits, d)
+		for range 30 {
+			time.Sleep(w.genesis.Window / 20)
+			issue(t, n, reading(4))
+		}
+		for range 2 {
+			for _, at := range []*Node{n, middle} {
+				if r, err := at.Submit(t.Context(), late.Bytes()); err != nil || r.State != Stale && r.State != Duplicate {
+					t.Fatalf("%v, %v, want stale", r.State, err)
+				}
+			}
+		}
+		time.Sleep(time.Minute)
+		if !has(n, late.ID()) || has(middle, late.ID()) {
+			t.Errorf("permanode %v, middle node %v: want it at the permanode alone", has(n, late.ID()), has(middle, late.ID()))
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		n = w.open(opts)
+		if md, err := n.Metadata(t.Context(), late.ID()); err != nil || !md.Stale || md.Final != nil || md.Measured {
+			t.Errorf("%+v, %v, want stale", md, err)
+		}
+	})
+}
+
+// TestStaleIsRefused: older than the window, and only then.
 func TestStaleIsRefused(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		n := w.node(0)

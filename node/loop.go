@@ -125,6 +125,7 @@ func (l *loop) process(group []*batch) error {
 		return nil
 	}
 	var solid []tangle.Solid
+	var stale []storage.Record
 	for _, b := range group {
 		for i, m := range b.messages {
 			if m == nil {
@@ -133,10 +134,16 @@ func (l *loop) process(group []*batch) error {
 			var fresh []tangle.Solid
 			b.receipts[i].State, fresh = l.attach(m, b, now)
 			solid = append(solid, fresh...)
+			if b.receipts[i].State == Stale && l.n.opts.Role == Permanode && !l.n.store.Has(m.ID()) {
+				stale = append(stale, storage.Record{Message: m, Seen: uint64(now.UnixNano())})
+			}
 		}
 	}
 	durable, err := l.commit(solid, now)
 	if err != nil {
+		return err
+	}
+	if err := l.keepStale(stale); err != nil {
 		return err
 	}
 	// Whoever waits for durable does not wait for the anchors it may decide.
@@ -144,6 +151,19 @@ func (l *loop) process(group []*batch) error {
 		l.answer(b)
 	}
 	return l.settle(solid, durable)
+}
+
+// keepStale stores valid messages that came too late for the DAG: a permanode
+// keeps what it was given, outside of it, and shows it as stale.
+func (l *loop) keepStale(records []storage.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	byID := func(a, b storage.Record) int { return a.Message.ID().Compare(b.Message.ID()) }
+	slices.SortFunc(records, byID)
+	records = slices.CompactFunc(records, func(a, b storage.Record) bool { return byID(a, b) == 0 })
+	l.n.metrics.staleKept.Add(float64(len(records)))
+	return l.n.store.Commit(records)
 }
 
 // putOff answers a batch of which nothing is taken now.

@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"tangled/message"
 	"tangled/storage"
 )
+
+// mendPause is how long damage stays after it was found: so an audit by a peer,
+// which finds it by asking, can ask again until it has the anchor.
+const mendPause = 10 * time.Second
 
 // mendQueue is how many anchors wait to be mended. What finds no room is found
 // again when it is read again.
@@ -68,12 +73,23 @@ func (n *Node) wantMended(anchor uint64) {
 // runMender fetches anew what could not be read, until the node closes.
 func (n *Node) runMender() {
 	defer n.workers.Done()
+	found := make(map[uint64]struct{})
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		select {
 		case anchor := <-n.damaged:
-			if err := n.mend(n.ctx, anchor); err != nil && n.ctx.Err() == nil {
-				n.opts.Logger.Error("damaged messages not mended", "anchor", anchor, "error", err)
+			if len(found) == 0 {
+				pause.Reset(mendPause)
 			}
+			found[anchor] = struct{}{}
+		case <-pause.C:
+			for anchor := range found {
+				if err := n.mend(n.ctx, anchor); err != nil && n.ctx.Err() == nil {
+					n.opts.Logger.Error("damaged messages not mended", "anchor", anchor, "error", err)
+				}
+			}
+			clear(found)
 		case <-n.ctx.Done():
 			return
 		}

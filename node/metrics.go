@@ -23,6 +23,8 @@ type metrics struct {
 	adopted       prometheus.Counter
 	filled        prometheus.Counter
 	damaged       prometheus.Counter
+	staleKept     prometheus.Counter
+	diskFree      prometheus.Gauge
 	mended        prometheus.Counter
 	commitSeconds prometheus.Histogram
 	vertices      prometheus.Gauge
@@ -61,6 +63,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		adopted:       counter("tangled_node_adopted_total", "Anchors taken over from a peer, signed by a quorum."),
 		filled:        counter("tangled_node_filled_total", "Anchors of gaps that a peer had."),
 		damaged:       counter("tangled_node_damaged_rows_total", "Times that a stored row could not be read."),
+		staleKept:     counter("tangled_node_stale_kept_total", "Messages that came too late for any anchor, and that a permanode keeps."),
+		diskFree:      gauge("tangled_node_disk_free_bytes", "Room on the disk of the store; zero where it is not known."),
 		mended:        counter("tangled_node_mended_total", "Damaged messages fetched again from a peer."),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tangled_node_commit_seconds",
@@ -74,7 +78,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		pool:        gauge("tangled_node_tip_pool", "Tips that may be selected."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.overBudget, m.anchors, m.final, m.equivocations, m.reissued, m.snapshots, m.pruned, m.adopted, m.filled, m.damaged, m.mended, m.commitSeconds,
+		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.overBudget, m.anchors, m.final, m.equivocations, m.reissued, m.snapshots, m.pruned, m.adopted, m.filled, m.damaged, m.mended, m.staleKept, m.diskFree, m.commitSeconds,
 			m.vertices, m.tips, m.orphans, m.orphanBytes, m.pool)
 	}
 	return m

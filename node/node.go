@@ -44,6 +44,7 @@ type Node struct {
 
 	lastStamp atomic.Uint64 // of the newest message issued here
 	diskLow   atomic.Bool
+	diskShort atomic.Bool // soon low
 	catching  atomic.Bool
 	leaving   atomic.Bool
 	alarm     atomic.Pointer[Alarm]
@@ -219,20 +220,6 @@ func (n *Node) Health() error {
 		return err
 	}
 	return n.store.Err()
-}
-
-// checkDisk compares the room on disk with MinFree. A file system that cannot
-// tell is taken to have room.
-func (n *Node) checkDisk() {
-	free, err := n.store.Free()
-	low := err == nil && free < n.opts.MinFree
-	if was := n.diskLow.Swap(low); was != low {
-		if low {
-			n.opts.Logger.Error("disk is nearly full: taking no data", "free_bytes", free, "min_free", n.opts.MinFree)
-		} else {
-			n.opts.Logger.Info("disk has room again: taking data", "free_bytes", free)
-		}
-	}
 }
 
 // ask runs f in the loop and waits for it.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -118,10 +121,18 @@ func TestFailedStoreStopsTheNode(t *testing.T) {
 
 func TestDiskLowRefusesAndRecovers(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		fs := &smallDisk{FS: vfs.NewMem(), free: 1 << 30}
+		fs := &smallDisk{FS: vfs.NewMem(), free: 2 << 30}
 		opts := w.options(0, fs)
+		var log strings.Builder
+		opts.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		n := w.open(opts)
 		kept := issue(t, n, reading(1))
+		fs.set(512 << 20)
+		until(t, 5*time.Second, "a warning", n.diskShort.Load)
+		synctest.Wait() // the log is written
+		if n.Health() != nil || !strings.Contains(log.String(), "little room") {
+			t.Errorf("health %v, log %q; want a warning and no more", n.Health(), &log)
+		}
 		fs.set(1 << 20)
 		until(t, 5*time.Second, "unhealthy", func() bool { return errors.Is(n.Health(), ErrDiskLow) })
 		if _, err := n.Issue(t.Context(), reading(2)); !errors.Is(err, ErrDiskLow) {
