@@ -33,6 +33,7 @@ func (n *Node) runKeeper() {
 		case <-tick.C:
 			n.keepRetention(n.ctx)
 		case <-n.ctx.Done():
+			<-n.done // until then the loop may freeze the store once more
 			select {
 			case f := <-n.snapshotTurn:
 				f.Close() // the store waits for it

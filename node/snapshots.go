@@ -85,6 +85,7 @@ func (n *Node) CreateSnapshot(ctx context.Context, anchor uint64) (SnapshotInfo,
 	case f := <-want.frozen:
 		return n.writeSnapshot(ctx, f)
 	case <-n.done:
+		n.forgetSnapshot(ctx, want)
 		return SnapshotInfo{}, n.closedErr()
 	case <-ctx.Done():
 		n.forgetSnapshot(ctx, want)
