@@ -1,8 +1,7 @@
 package node
 
 import (
-	"os"
-	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -38,23 +37,24 @@ func (p *photographer) shoot(on bool) {
 	p.on = on
 }
 
-// some are n of the pictures, evenly apart, the first and the last among them.
+// some are the first n pictures and n of the others, evenly apart.
 func (p *photographer) some(n int) []*vfs.MemFS {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.clones) <= n {
+	if len(p.clones) < 2*n {
 		return p.clones
 	}
-	var picked []*vfs.MemFS
+	picked := slices.Clone(p.clones[:n])
+	rest := p.clones[n:]
 	for i := range n {
-		picked = append(picked, p.clones[i*(len(p.clones)-1)/(n-1)])
+		picked = append(picked, rest[i*(len(rest)-1)/(n-1)])
 	}
 	return picked
 }
 
-// TestCrashWhileCatchingUp: a node that begins at a snapshot, because the others
-// have pruned, and then takes over what came after, may crash at any moment of it:
-// it begins again by itself and comes as far as the others.
+// TestCrashWhileCatchingUp: a node that was away begins again at a snapshot, because
+// the others have pruned, and then takes over what came after. It may crash at any
+// moment of that: it begins anew by itself and comes as far as the others.
 func TestCrashWhileCatchingUp(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.seated(1)
@@ -65,61 +65,45 @@ func TestCrashWhileCatchingUp(t *testing.T) {
 			return opts
 		}
 		n := w.open(middle(0, vfs.NewMem()))
-		ids := live(t, []*Node{n}, 100, time.Second)
-		until(t, time.Minute, "the first reading is pruned", func() bool { return !has(n, ids[0]) })
-
 		camera := &photographer{disk: vfs.NewCrashableMem()}
 		opts := middle(1, errorfs.Wrap(camera.disk, camera))
 		opts.Dir, opts.FirstStart = t.TempDir(), false
-		joiner := w.open(opts)
-		camera.shoot(true)
-		w.meet(joiner, n)
-		until(t, time.Minute, "caught up", caughtUp(joiner, n))
-		camera.shoot(false)
-		if err := joiner.Close(); err != nil {
+		away := w.open(opts)
+		w.meet(away, n)
+		live(t, []*Node{n, away}, 15, time.Second)
+		if err := away.Close(); err != nil {
 			t.Fatal(err)
 		}
-		clones := camera.some(8)
-		if len(clones) < 8 {
-			t.Fatalf("only %d writes", len(clones))
+		live(t, []*Node{n}, 120, time.Second)
+		until(t, time.Minute, "what it lacks first is pruned", func() bool { return n.CompleteFrom() > away.LastAnchor()+1 })
+
+		away = w.open(opts)
+		camera.shoot(true)
+		w.meet(away, n)
+		until(t, time.Minute, "caught up", caughtUp(away, n))
+		camera.shoot(false)
+		if err := away.Close(); err != nil {
+			t.Fatal(err)
 		}
-		snapshots, err := filepath.Glob(filepath.Join(opts.snapshotDir(), "*"))
-		if err != nil || len(snapshots) == 0 {
-			t.Fatal(snapshots, err)
+		clones := camera.some(8) // the first writes are those of the snapshot
+		if len(clones) < 5 {
+			t.Fatalf("only %d writes", len(clones))
 		}
 		for i, clone := range clones {
 			again := opts
-			again.FS, again.Dir = clone, t.TempDir()
-			// The file was synced before the first byte of it went into the store.
-			copyFiles(t, snapshots, again.snapshotDir())
-			joiner := w.open(again)
-			w.meet(joiner, n)
-			until(t, time.Minute, "caught up after a crash", caughtUp(joiner, n))
-			id := issue(t, joiner, reading(i))
-			until(t, time.Minute, "it takes part", allFinal([]*Node{n, joiner}, id))
-			sameAnchorsFrom(t, []*Node{n, joiner}, max(n.CompleteFrom(), joiner.CompleteFrom()))
-			if report, err := joiner.CheckStore(t.Context(), nil); err != nil || report.Damaged > 0 {
+			again.FS = clone
+			back := w.open(again)
+			w.meet(back, n)
+			until(t, time.Minute, "caught up after a crash", caughtUp(back, n))
+			id := issue(t, back, reading(i))
+			until(t, time.Minute, "it takes part", allFinal([]*Node{n, back}, id))
+			sameAnchorsFrom(t, []*Node{n, back}, max(n.CompleteFrom(), back.CompleteFrom()))
+			if report, err := back.CheckStore(t.Context(), nil); err != nil || report.Damaged > 0 {
 				t.Errorf("crash %d: %+v, %v", i, report, err)
 			}
-			if err := joiner.Close(); err != nil {
+			if err := back.Close(); err != nil {
 				t.Fatal(err)
 			}
 		}
 	})
-}
-
-func copyFiles(t *testing.T, paths []string, dir string) {
-	t.Helper()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

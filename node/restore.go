@@ -70,8 +70,11 @@ func (f *finality) restoreLedger(store *storage.Store) error {
 	var failed error
 	accounts := func(yield func(message.Address, ledger.Account) bool) {
 		for row, err := range store.Accounts() {
-			account, decodeErr := decodeAccount(row.Value)
-			if failed = errors.Join(err, decodeErr); failed != nil {
+			var account ledger.Account
+			if failed = err; err == nil {
+				account, failed = decodeAccount(row.Value)
+			}
+			if failed != nil {
 				return
 			}
 			// An emptied account has a row still, and is none to the ledger.
