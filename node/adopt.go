@@ -49,26 +49,46 @@ func (l *loop) endCatchUp(ctx context.Context) error {
 	return nil
 }
 
-// adopt takes over anchors that come next, and makes each durable with its
-// messages. What it returns but errOtherHistory is the store's.
+// adopt takes over anchors that come next, and makes them durable with their
+// messages: all at once, since one wait for the disk after another would take most
+// of the time where anchors are small. What it returns but errOtherHistory is the
+// store's.
 func (l *loop) adopt(anchors []adoption) error {
+	bodies, err := l.n.store.Bodies()
+	if err != nil {
+		return err
+	}
+	defer bodies.Close()
+	var fixed []storage.Adopted
+	var failed error
 	for _, a := range anchors {
 		if a.Commitment.Index <= l.finality.index {
 			continue
 		}
-		if err := l.adoptOne(a); err != nil {
-			return fmt.Errorf("adopt anchor %d: %w", a.Commitment.Index, err)
+		rows, err := l.adoptOne(a, bodies)
+		if err != nil {
+			failed = fmt.Errorf("adopt anchor %d: %w", a.Commitment.Index, err)
+			break // the ones before are right
 		}
+		fixed = append(fixed, rows)
+	}
+	if err := l.n.store.Adopt(fixed); err != nil {
+		return errors.Join(failed, fmt.Errorf("adopt %d anchors: %w", len(fixed), err))
+	}
+	l.n.metrics.adopted.Add(float64(len(fixed)))
+	for _, f := range fixed {
+		l.tellFinal(f.Finality.Anchor, f.Finality.Included)
 	}
 	l.n.anchored.tell()
-	return nil
+	return failed
 }
 
-func (l *loop) adoptOne(a adoption) error {
+// adoptOne takes an anchor into the ledger, and returns what to store of it.
+func (l *loop) adoptOne(a adoption, bodies *storage.Bodies) (storage.Adopted, error) {
 	f := l.finality
 	entries, err := ledgerEntries(a.Verified)
 	if err != nil {
-		return err
+		return storage.Adopted{}, err
 	}
 	ids := make([]message.ID, len(a.Included))
 	for i, included := range a.Included {
@@ -80,29 +100,27 @@ func (l *loop) adoptOne(a adoption) error {
 		// The ledger went on already, and nothing of this is stored: nothing more
 		// must be, until the store is opened again.
 		l.raise(c.Index, done.commitment.Hash())
-		return errOtherHistory
+		return storage.Adopted{}, errOtherHistory
 	}
-	if err := l.n.store.Commit(l.recordsOf(a.Messages)); err != nil {
-		return err
-	}
-	if err := l.n.store.Finalise(done.rows); err != nil {
-		return err
-	}
-	l.n.metrics.adopted.Inc()
-	l.tellFinal(c.Index, done.rows.Included)
+	adopted := storage.Adopted{Finality: done.rows}
 	if len(a.Signatures) > 0 {
-		return l.n.store.SetSignatures(c.Index, proof.EncodeSignatures(a.Signatures))
+		adopted.Signatures = proof.EncodeSignatures(a.Signatures)
 	}
-	return nil
+	adopted.Records = l.recordsOf(a.Messages, bodies)
+	return adopted, nil
 }
 
 // recordsOf are the messages that are not stored yet.
-func (l *loop) recordsOf(messages []*message.Message) []storage.Record {
+func (l *loop) recordsOf(messages []*message.Message, bodies *storage.Bodies) []storage.Record {
 	records := make([]storage.Record, 0, len(messages))
 	seen := uint64(l.n.opts.Now().UnixNano())
 	for _, m := range messages {
 		l.foreignWitness(m)
-		if !l.n.store.Has(m.ID()) {
+		has, err := bodies.Has(m.ID())
+		if err != nil {
+			has = l.n.store.Has(m.ID()) // the damaged row is a neighbour's
+		}
+		if !has {
 			records = append(records, storage.Record{Message: m, Seen: seen})
 		}
 	}

@@ -19,15 +19,20 @@ import (
 
 // serveSync answers a peer that catches up or fills a gap.
 func (n *Node) serveSync(ctx context.Context, from peer.ID, request []byte) ([]byte, error) {
-	reply, err := catchup.Serve(ctx, n.syncSource(), request)
+	bodies, err := n.store.Bodies()
+	if err != nil {
+		return nil, err
+	}
+	defer bodies.Close()
+	reply, err := catchup.Serve(ctx, n.syncSource(bodies), request)
 	if invalid := new(catchup.InvalidError); errors.As(err, &invalid) {
 		n.gossip.Penalise(from, err.Error())
 	}
 	return reply, err
 }
 
-// syncSource is what peers may read here.
-func (n *Node) syncSource() catchup.Source {
+// syncSource is what peers may read here, messages through bodies.
+func (n *Node) syncSource(bodies *storage.Bodies) catchup.Source {
 	return catchup.Source{
 		LastAnchor:   n.lastTrusted,
 		CompleteFrom: n.store.CompleteFrom,
@@ -42,6 +47,11 @@ func (n *Node) syncSource() catchup.Source {
 		},
 		Included: n.listFrom,
 		Message: func(id message.ID) ([]byte, error) {
+			body, err := bodies.Get(id)
+			if err == nil || errors.Is(err, storage.ErrNotFound) {
+				return body, notHere(err)
+			}
+			// A row that was mended hides the damaged one from a look-up alone.
 			r, err := n.get(id)
 			if err != nil {
 				return nil, notHere(err)

@@ -22,6 +22,11 @@ func (s *Store) Commit(records []Record) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
+	return s.commit(records, pebble.Sync)
+}
+
+// commit is Commit with the lock held.
+func (s *Store) commit(records []Record, how *pebble.WriteOptions) error {
 	// First, for there is nothing to undo yet.
 	newest, err := s.checkWitnesses(records)
 	if err != nil {
@@ -41,7 +46,7 @@ func (s *Store) Commit(records []Record) error {
 	}
 	count := s.count.Load() + uint64(len(records))
 	putNumber(b, "count", count)
-	if err := s.apply(b); err != nil {
+	if err := s.write(b, how); err != nil {
 		return fmt.Errorf("commit %d messages: %w", len(records), err)
 	}
 	s.count.Store(count)
@@ -87,8 +92,12 @@ func (s *Store) put(b *pebble.Batch, r Record, before []Record) (size int, err e
 
 // apply writes b and waits for the disk. Pebble reports a failed write-ahead
 // log to its logger and returns nil, so that nil alone proves nothing.
-func (s *Store) apply(b *pebble.Batch) error {
-	if err := s.db.Apply(b, pebble.Sync); err != nil {
+func (s *Store) apply(b *pebble.Batch) error { return s.write(b, pebble.Sync) }
+
+// write is apply that need not wait: without a sync, b is durable with the next one
+// that is synced, and after a crash never without all that was written before it.
+func (s *Store) write(b *pebble.Batch, how *pebble.WriteOptions) error {
+	if err := s.db.Apply(b, how); err != nil {
 		s.fail(err)
 	}
 	return s.Err()

@@ -297,7 +297,7 @@ func TestReadErrorsAfterAnchors(t *testing.T) {
 	}
 	for name, call := range calls {
 		// Opened anew, without cache: what Open itself reads is read.
-		s, err := storage.Open(dir, network, storage.Options{FS: errorfs.Wrap(mem, broken), CacheBytes: 1})
+		s, err := storage.Open(dir, network, storage.Options{FS: errorfs.Wrap(mem, broken), CacheBytes: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

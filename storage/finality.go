@@ -1,6 +1,10 @@
 package storage
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
 
 // Finality is all that one anchor fixes.
 type Finality struct {
@@ -39,7 +43,12 @@ func (s *Store) Finalise(f Finality) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
-	if err := s.finalise(&f); err != nil {
+	return s.finalise(&f, pebble.Sync)
+}
+
+// finalise is Finalise with the lock held.
+func (s *Store) finalise(f *Finality, how *pebble.WriteOptions) error {
+	if err := s.putFinality(f, how); err != nil {
 		return fmt.Errorf("finalise anchor %d: %w", f.Anchor, err)
 	}
 	s.metrics.anchors.Inc()
@@ -47,7 +56,7 @@ func (s *Store) Finalise(f Finality) error {
 	return nil
 }
 
-func (s *Store) finalise(f *Finality) error {
+func (s *Store) putFinality(f *Finality, how *pebble.WriteOptions) error {
 	if err := f.validate(s.anchor.Load()); err != nil {
 		return err
 	}
@@ -70,7 +79,7 @@ func (s *Store) finalise(f *Finality) error {
 	state := append([]byte{}, f.State...)
 	_ = b.Set(metaKey("state"), state, nil)
 	putNumber(b, "anchor", f.Anchor)
-	if err := s.apply(b); err != nil {
+	if err := s.write(b, how); err != nil {
 		return err
 	}
 	s.anchor.Store(f.Anchor)

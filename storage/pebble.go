@@ -11,12 +11,25 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
+// memTableSize is how many bytes are written before a table is made of them.
+const memTableSize = 32 << 20
+
+// cacheSize makes room for the memtables, which Pebble takes out of the cache: with
+// the one that takes the writes and the one being flushed nothing would be left of
+// 64 MiB, and every look-up would read index and filter blocks from the disk.
+func cacheSize(blocks int64) int64 {
+	if blocks < 0 {
+		return 1
+	}
+	return blocks + 2*memTableSize
+}
+
 // openPebble is pebble.Open that ends. With a log to make a table of and a disk
 // that does not take it, Pebble would try for ever; we leave it where it is, in
 // possession of the lock, and give up. It also panics when it cannot sync the
 // directory.
 func (s *Store) openPebble(opts Options) (*pebble.DB, error) {
-	cache := pebble.NewCache(opts.CacheBytes)
+	cache := pebble.NewCache(cacheSize(opts.CacheBytes))
 	defer cache.Unref() // the database holds its own reference
 	var opened atomic.Bool
 	var damaged sync.Map // by path
@@ -71,7 +84,7 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 		Lock:               s.lock,
 		Cache:              cache,
 		FormatMajorVersion: pebble.FormatNewest,
-		MemTableSize:       32 << 20,
+		MemTableSize:       memTableSize,
 		// A burst of ingest outruns compaction; reads stay quick enough while
 		// it catches up, so do not stall writers early.
 		MemTableStopWritesThreshold: 4,

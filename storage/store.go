@@ -18,7 +18,8 @@ import (
 type Options struct {
 	// FS is where the files are; the machine's disk by default.
 	FS vfs.FS
-	// CacheBytes is the size of the block cache; 64 MiB by default.
+	// CacheBytes is the size of the block cache, beside the memtables; 64 MiB by
+	// default. Below zero there is none.
 	CacheBytes int64
 	// Logger hears of Pebble's troubles; nil discards.
 	Logger *slog.Logger

@@ -215,7 +215,7 @@ func TestUpkeepOnAnUnreadableDisk(t *testing.T) {
 				}
 				return nil
 			})}
-			s, err := storage.Open(dir, network, storage.Options{FS: errorfs.Wrap(disk, broken), CacheBytes: 1})
+			s, err := storage.Open(dir, network, storage.Options{FS: errorfs.Wrap(disk, broken), CacheBytes: -1})
 			if err != nil {
 				t.Fatal(err)
 			}
