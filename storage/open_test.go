@@ -337,3 +337,33 @@ func TestOpenWithOneRegisterer(t *testing.T) {
 	}
 	mustClose(t, s)
 }
+
+// Tables without a manifest are no empty store: to begin one there would delete them.
+func TestOpenRefusesHeadless(t *testing.T) {
+	fs := vfs.NewMem()
+	s := mustOpen(t, fs, dir)
+	mustCommit(t, s, []storage.Record{newRecord(t, 1, 1_000, "headless", nil)})
+	if err := s.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+	names, err := fs.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "marker.manifest") {
+			if err := fs.Remove(fs.PathJoin(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var damaged *storage.CorruptionError
+	if _, err := storage.Open(dir, network, storage.Options{FS: fs}); !errors.As(err, &damaged) {
+		t.Errorf("error %v, want a *storage.CorruptionError", err)
+	}
+	after, err := fs.List(dir)
+	if err != nil || len(after) < len(names)-1 {
+		t.Errorf("%d files of %d are left, %v", len(after), len(names)-1, err)
+	}
+}

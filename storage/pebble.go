@@ -47,7 +47,7 @@ func (s *Store) openPebble(opts Options) (*pebble.DB, error) {
 			if _, told := damaged.LoadOrStore(info.Path, true); told {
 				return // of each file once: it may be read a thousand times
 			}
-			opts.Logger.Error("damaged table", "path", info.Path, "bounds", info.Bounds.String(), "error", info.Details)
+			opts.Logger.Error("damaged table", "path", info.Path, "bounds", info.Bounds.String(), "error", info.Details.Error())
 		},
 		// A memtable that is full gets a log and a flush of its own.
 		WALCreated: func(pebble.WALCreateInfo) { s.pace.memtableFull() },

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path"
 	"sync"
 	"sync/atomic"
 
@@ -114,6 +115,9 @@ func Open(dir string, network message.NetworkID, opts Options) (*Store, error) {
 
 // open opens the database and reads what the store keeps in memory.
 func (s *Store) open(network message.NetworkID, opts Options) error {
+	if err := s.refuseHeadless(); err != nil {
+		return err
+	}
 	db, err := s.openPebble(opts)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", s.dir, err)
@@ -131,6 +135,26 @@ func (s *Store) open(network message.NetworkID, opts Options) error {
 	for _, load := range []func() error{s.loadCount, s.loadAnchor, s.loadGaps, s.loadSeeding, s.loadWitness, s.loadReplaced} {
 		if err := load(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// refuseHeadless refuses a folder with tables but without the file that says which
+// of them belong to the store. No crash leaves one; Pebble would begin an empty
+// store there and delete the tables.
+func (s *Store) refuseHeadless() error {
+	exists, err := Exists(s.dir, s.fs)
+	if err != nil || exists {
+		return err
+	}
+	files, err := s.fs.List(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		if path.Ext(name) == ".sst" {
+			return &CorruptionError{tableMeta, nil, fmt.Errorf("%s has tables and no manifest: restore a backup", s.dir)}
 		}
 	}
 	return nil
