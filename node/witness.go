@@ -131,8 +131,17 @@ func (l *loop) keepPace(now time.Time) {
 	w.writing = true
 	l.chores = append(l.chores, chore{
 		witness: &payload,
-		parents: min(message.MaxWitnessParents, max(leastWitnessParents, w.solid/l.finality.committee.Size())),
+		parents: l.witnessParents(now),
 	})
+}
+
+// witnessParents is how many tips a witness approves: this seat's share of what came
+// since its last one, or of the pool where that is more. What a burst left behind
+// must be approved before it is too old to be, also when nobody issues any more.
+func (l *loop) witnessParents(now time.Time) int {
+	pool := l.n.tips.stats(now)
+	tips := max(l.writer.solid, pool.Fresh+pool.SemiLazy+pool.Lazy)
+	return min(message.MaxWitnessParents, max(leastWitnessParents, tips/l.finality.committee.Size()))
 }
 
 // clockRight tells whether the clock can be trusted, and logs when that changes.
