@@ -42,7 +42,7 @@ func newDBCheckCommand(client *clientFlags) *cobra.Command {
 		Short: "Read every row of a store and tell what is damaged",
 		Long: `check reads the whole store and compares its tables with each other. Exit code 0 says
 that all is as it was written; 1 that something is not, and prints each damage with
-its table and key; 3 that there is no store. --dir names a data directory, or a
+its table and key, or what keeps the store from being opened; 3 that there is no store. --dir names a data directory, or a
 backup, in place of the one that the config names.
 
 A stopped node is checked best: a running one has part of its store in memory and
@@ -134,6 +134,9 @@ func isLocked(err error) bool {
 // checkOffline checks a store that nobody has open.
 func checkOffline(cmd *cobra.Command, c *config, dir string) (checked, error) {
 	s, err := openOffline(cmd.ErrOrStderr(), c, dir)
+	if damaged := new(damagedError); errors.As(err, &damaged) {
+		return newUnopenable(damaged), nil
+	}
 	if err != nil {
 		return checked{}, err
 	}

@@ -182,6 +182,9 @@ func (r restoration) claim(from, target string) (unlock func() error, err error)
 // prepare checks the copy in dir and makes it forget what its seat wrote.
 func prepare(cmd *cobra.Command, c *config, dir string) (done restored, err error) {
 	s, err := openOffline(cmd.ErrOrStderr(), c, dir)
+	if damaged := new(damagedError); errors.As(err, &damaged) {
+		return done, fmt.Errorf("the backup is damaged: %w", damaged.err)
+	}
 	if err != nil {
 		return done, fmt.Errorf("the backup cannot be opened: %w", err)
 	}

@@ -1,71 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"path/filepath"
 	"strconv"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	tangledv1 "tangled/api/proto/tangled/v1"
-	"tangled/message"
 	"tangled/storage"
 )
-
-// storeFolder is where in a data directory the store is.
-const storeFolder = "db"
-
-// storeIn is the folder of the store in dir, which is a data directory or a backup.
-func storeIn(dir string) (string, error) {
-	for _, path := range []string{filepath.Join(dir, storeFolder), dir} {
-		found, err := storage.Exists(path, vfs.Default)
-		if err != nil {
-			return "", err
-		}
-		if found {
-			return path, nil
-		}
-	}
-	return "", &exitError{code: exitNotFound, err: fmt.Errorf("there is no store in %s", dir)}
-}
-
-// openOffline opens the store in dir, else the config's. With a config it must be
-// of the config's network. The error is a *storage.LockedError where a node runs.
-func openOffline(logs io.Writer, c *config, dir string) (*storage.Store, error) {
-	if dir == "" {
-		dir = c.DataDir
-	}
-	path, err := storeIn(dir)
-	if err != nil {
-		return nil, err
-	}
-	logger := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if c == nil {
-		return openAny(path, logger)
-	}
-	g, err := readGenesis(c.Genesis)
-	if err != nil {
-		return nil, c.fail("genesis", err)
-	}
-	s, err := storage.Open(path, g.Network(), storage.Options{Logger: logger})
-	if other := new(storage.NetworkError); errors.As(err, &other) {
-		return nil, fmt.Errorf("%s belongs to network %x and %s is of network %x", path, other.Has, c.Genesis, other.Want)
-	}
-	return s, err
-}
-
-// openAny opens a store of whatever network it is.
-func openAny(path string, logger *slog.Logger) (*storage.Store, error) {
-	s, err := storage.Open(path, message.NetworkID{}, storage.Options{Logger: logger})
-	if other := new(storage.NetworkError); errors.As(err, &other) {
-		return storage.Open(path, other.Has, storage.Options{Logger: logger})
-	}
-	return s, err
-}
 
 // checked is what a check of a store found, in JSON.
 type checked struct {
@@ -81,6 +26,8 @@ type tableRow struct {
 	Rows  uint64 `json:"rows"`
 }
 
+// storeDamage is a row that is damaged, or, without a table and a key, what keeps the
+// store from being opened.
 type storeDamage struct {
 	Table string   `json:"table"`
 	Key   hexBytes `json:"key"`
@@ -107,6 +54,15 @@ func checkedByNode(r *tangledv1.CheckReport) checked {
 		c.Damages = append(c.Damages, storeDamage{d.GetTable(), d.GetKey(), d.GetError()})
 	}
 	return c.sum()
+}
+
+// newUnopenable is the report of a store that is too damaged to be read at all.
+func newUnopenable(e *damagedError) checked {
+	damage := storeDamage{Error: e.err.Error()}
+	if row := new(storage.CorruptionError); errors.As(e.err, &row) {
+		damage = storeDamage{string(rune(row.Table)), row.Key, row.Err.Error()}
+	}
+	return checked{Tables: []tableRow{}, Damages: []storeDamage{damage}, Damaged: 1}
 }
 
 func (c checked) sum() checked {
@@ -158,7 +114,7 @@ func (c checked) print(out io.Writer) error {
 	}
 	t = newTable(out, "TABLE", "KEY", "DAMAGE")
 	for _, d := range c.Damages {
-		t.row(d.Table, hex.EncodeToString(d.Key), d.Error)
+		t.row(cmp.Or(d.Table, "-"), cmp.Or(hex.EncodeToString(d.Key), "-"), d.Error)
 	}
 	if more := c.Damaged - min(c.Damaged, uint64(len(c.Damages))); more > 0 {
 		t.row("...", "", fmt.Sprintf("and %d more", more))

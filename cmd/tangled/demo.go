@@ -76,7 +76,8 @@ until --duration is over or Ctrl-C is pressed. Meanwhile it follows, over gRPC,
 what becomes final on the permanode, and at the end waits until every acknowledged
 reading is, or nothing more became so for 30 s. Then it reads them all back from
 the permanode's history. Both times it compares sequence number and bytes. It fails
-if a reading was not acknowledged, is not final or is not in the history.
+if a reading was not acknowledged, is not final or is not in the history, or if a
+node logged a fault of its own.
 
 With --kill-seat the last node with a seat is stopped in order after that time and
 stays away: its broker answers what it has read and ends its connections, the node

@@ -24,6 +24,9 @@ func (c *city) chaos(ctx context.Context, processes []*localnet.Process, every t
 			return nil
 		case <-tick.C:
 		}
+		if ctx.Err() != nil {
+			return nil // both at once: it is over
+		}
 		i, err := killOne(processes)
 		if err != nil {
 			return err

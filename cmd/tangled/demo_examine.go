@@ -28,8 +28,15 @@ func (d *demo) examine(ctx context.Context) (f findings, err error) {
 	if f.anchors, err = d.city.agree(ctx); err != nil {
 		return f, err
 	}
-	f.stored, err = d.city.stored(ctx)
-	return f, err
+	if f.stored, err = d.city.stored(ctx); err != nil {
+		return f, err
+	}
+	logged, err := d.city.faults()
+	if err != nil {
+		return f, fmt.Errorf("read the nodes' logs: %w", err)
+	}
+	f.faults, f.firstFault = logged.soFar()
+	return f, nil
 }
 
 // agree waits until every node has the anchors that the permanode has now, and

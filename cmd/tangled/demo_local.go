@@ -9,14 +9,17 @@ import (
 
 // startLocal starts a city in this process.
 func startLocal(ctx context.Context, o demoOptions, dir string) (*city, error) {
+	logged := new(faults)
 	network, err := localnet.Start(ctx, localnet.Options{
 		Name: cityName, Middle: o.middle, Permanodes: o.permanodes, Window: o.window, Retention: o.retention,
 		SnapshotInterval: o.snapshotInterval(), Dir: dir, DataBits: o.bits, Edges: true,
+		Logger: logged.logger(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	c := &city{genesis: network.Genesis, close: network.Close, restarts: newDistribution()}
+	c.faults = func() (*faults, error) { return logged, nil }
 	for _, m := range network.Members {
 		n := &demoNode{name: m.Name, role: m.Role, api: m.API.Addr().String()}
 		if m.MQTT != nil {

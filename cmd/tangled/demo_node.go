@@ -24,6 +24,8 @@ type city struct {
 	// or ctx ends; tell takes a line for people. It is nil where nothing does.
 	trouble func(ctx context.Context, tell func(line string)) error
 	kills   atomic.Uint64
+	// faults reads what the nodes logged as their own faults.
+	faults func() (*faults, error)
 	// restarts are the times from a kill until the node was ready again.
 	restarts *distribution
 	// close ends the nodes in order.

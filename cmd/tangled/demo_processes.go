@@ -46,11 +46,14 @@ func startProcesses(ctx context.Context, o demoOptions, dir string) (*city, erro
 	c := &city{genesis: n.genesis, nodes: make([]*demoNode, len(n.members)), restarts: newDistribution()}
 	c.close = func(ctx context.Context) error { return stopAll(ctx, processes) }
 	c.trouble = func(ctx context.Context, tell func(string)) error { return c.chaos(ctx, processes, o.chaosEvery, tell) }
+	logs := make([]string, len(n.members))
+	c.faults = func() (*faults, error) { return faultsIn(logs) }
 	errs := make([]error, len(n.members))
 	var all sync.WaitGroup
 	for i, m := range n.members {
+		folder := filepath.Join(dir, m.name)
+		logs[i] = filepath.Join(folder, logFile)
 		all.Go(func() {
-			folder := filepath.Join(dir, m.name)
 			processes[i], c.nodes[i], errs[i] = startMember(ctx, self, folder, m)
 		})
 	}

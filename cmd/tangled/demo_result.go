@@ -27,6 +27,8 @@ type demoResult struct {
 	Anchors           uint64      `json:"anchors"`    // on the permanode
 	TwoWitnessRounds  int         `json:"two_witness_rounds"`
 	Stored            storedNow   `json:"stored"`
+	Faults            int         `json:"faults"` // that nodes logged at error level
+	FirstFault        string      `json:"first_fault,omitempty"`
 }
 
 // storedNow is how many messages nodes have at the end.
@@ -41,6 +43,8 @@ type findings struct {
 	twoWitnessRounds int
 	anchors          uint64
 	stored           storedNow
+	faults           int
+	firstFault       string
 }
 
 func (d *demo) result(f findings, seconds float64) demoResult {
@@ -66,11 +70,13 @@ func (d *demo) result(f findings, seconds float64) demoResult {
 		Anchors:           f.anchors,
 		TwoWitnessRounds:  f.twoWitnessRounds,
 		Stored:            f.stored,
+		Faults:            f.faults,
+		FirstFault:        f.firstFault,
 	}
 }
 
 // verdict is nil if everything published is acknowledged, final and in the
-// history, and no seat wrote two witnesses for one round.
+// history, no seat wrote two witnesses for one round, and no node logged a fault.
 func (r *demoResult) verdict() error {
 	if n := r.Published - r.Acknowledged; n > 0 {
 		return fmt.Errorf("%d of %d readings were not acknowledged", n, r.Published)
@@ -86,6 +92,9 @@ func (r *demoResult) verdict() error {
 	}
 	if r.TwoWitnessRounds > 0 {
 		return fmt.Errorf("for %d rounds a seat wrote two different witnesses", r.TwoWitnessRounds)
+	}
+	if r.Faults > 0 {
+		return fmt.Errorf("nodes logged %d faults, the first one: %s", r.Faults, plain(r.FirstFault))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ func TestResultFailsWhenItShould(t *testing.T) {
 		"not acknowledged": {Published: 10, Acknowledged: 9, Found: 9, Final: 9},
 		"nothing":          {},
 		"two witnesses":    {Published: 10, Acknowledged: 10, Found: 10, Final: 10, TwoWitnessRounds: 1},
+		"a fault":          {Published: 10, Acknowledged: 10, Found: 10, Final: 10, Faults: 1},
 	} {
 		if err := newScreen(io.Discard, true).end(r); err == nil {
 			t.Errorf("%s: nil error", name)

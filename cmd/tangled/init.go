@@ -40,7 +40,8 @@ in the folder above. MQTT and gRPC listen on 127.0.0.1 whatever --host is: they
 ask nobody for credentials.
 
 A directory that is not empty is refused. The directory appears whole or not at
-all. What is allowed and yet seldom meant is told on standard error.`,
+all, also where init is killed: then init can be run again, and names what to
+remove. What is allowed and yet seldom meant is told on standard error.`,
 		Example: `  tangled init --network florence --nodes 3 --dir net
   tangled init --network pisa --nodes 12 --permanodes 2 --seats 7 --host 10.0.0.5 --dir pisa
   tangled init --network siena --nodes 4 --supply 1000000 --dir siena`,
@@ -98,6 +99,13 @@ func runInit(p plan, dir string, out, hints io.Writer, asJSON bool) error {
 	}
 	for _, w := range n.genesis.Warnings() {
 		fmt.Fprintln(hints, "warning:", w)
+	}
+	others, err := unfinished(dir)
+	if err != nil {
+		return err
+	}
+	for _, path := range others {
+		fmt.Fprintf(hints, "warning: %s is of an init that did not come to its end: remove it, unless that runs still\n", plain(path))
 	}
 	report := n.report(dir)
 	if asJSON {

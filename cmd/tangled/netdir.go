@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"tangled/genesis"
 )
@@ -36,7 +37,7 @@ func (n *network) write(dir string) (err error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".init-")
+	temp, err := os.MkdirTemp(parent, unfinishedPrefix(dir))
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,25 @@ func (n *network) write(dir string) (err error) {
 		return err
 	}
 	return syncDir(parent)
+}
+
+// unfinishedPrefix begins the names of the folders in which networks for dir are
+// written.
+func unfinishedPrefix(dir string) string { return "." + filepath.Base(dir) + ".init-" }
+
+// unfinished lists what inits of dir that were killed, or are not done yet, have
+// written beside it: keys that no network uses.
+func unfinished(dir string) (paths []string, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(filepath.Dir(dir))
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), unfinishedPrefix(dir)) {
+			paths = append(paths, filepath.Join(filepath.Dir(dir), e.Name()))
+		}
+	}
+	return paths, err
 }
 
 // checkEmpty refuses a directory with something in it.

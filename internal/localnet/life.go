@@ -30,6 +30,15 @@ func (l *life) isReady() bool {
 	}
 }
 
+func (l *life) hasEnded() bool {
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // Write keeps the first line and drops what follows.
 func (l *life) Write(b []byte) (int, error) {
 	if !l.isReady() {

@@ -82,7 +82,7 @@ func Start(ctx context.Context, opts Options) (*Network, error) {
 
 func (n *Network) addMembers() error {
 	for i := range n.opts.Middle + n.opts.Permanodes {
-		m := &Member{Name: fmt.Sprintf("node%d", i+1), Role: node.Middle, FS: vfs.Default}
+		m := &Member{Name: fmt.Sprintf("node%d", i+1), Role: node.Middle, FS: n.opts.FS}
 		if i >= n.opts.Middle {
 			m.Role = node.Permanode
 		}

@@ -58,8 +58,13 @@ func (n *Network) nodeOptions(m *Member) (node.Options, error) {
 		// The nodes share the machine: each with as many workers as there are
 		// cores would only queue up behind one another.
 		Workers: max(1, runtime.GOMAXPROCS(0)/len(n.Members)),
-		Gossip:  gossip.Options{SwarmKey: n.swarmKey, Listen: []multiaddr.Multiaddr{m.listen}},
-		Logger:  n.logger().With("node", m.Name),
+		Gossip: gossip.Options{
+			SwarmKey: n.swarmKey, Listen: []multiaddr.Multiaddr{m.listen}, Transports: n.opts.Transports,
+		},
+		Logger: n.logger().With("node", m.Name),
+	}
+	if n.opts.Registerer != nil {
+		opts.Registerer = n.opts.Registerer(m.Name)
 	}
 	if m.Role == node.Middle {
 		opts.Retention, opts.SnapshotInterval = n.opts.Retention, n.opts.SnapshotInterval
@@ -96,14 +101,15 @@ func (n *Network) open(ctx context.Context, m *Member) error {
 	if !n.opts.Edges {
 		return nil
 	}
-	if m.API, err = api.Open(ctx, m.Node, api.Options{Logger: opts.Logger}); err != nil {
+	if m.API, err = api.Open(ctx, m.Node, api.Options{Logger: opts.Logger, Registerer: opts.Registerer}); err != nil {
 		return err
 	}
 	if m.Role != node.Middle {
 		return nil
 	}
 	m.MQTT, err = ingest.Listen(ctx, ingest.Options{
-		Address: "127.0.0.1:0", Issuer: m.Node, Logger: opts.Logger, MaxConnectionsPerAddress: 1 << 14,
+		Address: "127.0.0.1:0", Issuer: m.Node, MaxConnectionsPerAddress: 1 << 14,
+		Logger: opts.Logger, Registerer: opts.Registerer,
 	})
 	return err
 }

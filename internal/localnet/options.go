@@ -6,6 +6,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/libp2p/go-libp2p"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tangled/genesis"
 	"tangled/gossip/memnet"
 )
@@ -41,6 +45,14 @@ type Options struct {
 	Edges bool
 	// Logger hears of what the nodes say; nil discards.
 	Logger *slog.Logger
+
+	// Without Memory: FS is where the stores are, nil for the machine's disk, and
+	// Transports replace TCP as gossip.Options.Transports do.
+	FS         vfs.FS
+	Transports []libp2p.Option
+	// Registerer is where the metrics of the member of that name go, its edges' too,
+	// each time it is started; nil keeps them to themselves.
+	Registerer func(member string) prometheus.Registerer
 }
 
 // NoSeats as Options.Seats is a network without a committee.
@@ -52,6 +64,9 @@ func (o *Options) ensureDefaults() {
 	}
 	if o.Window == 0 {
 		o.Window = genesis.DefaultWindow
+	}
+	if o.FS == nil {
+		o.FS = vfs.Default
 	}
 	switch o.Seats {
 	case 0:

@@ -106,7 +106,7 @@ func (p *Process) next(l *life, err error) *life {
 	defer p.mu.Unlock()
 	defer close(l.ended)
 	switch {
-	case l.killed && !p.stopping:
+	case l.killed && !p.stopping && wasKilled(err):
 		p.life = newLife()
 		return p.life
 	case p.stopping && (err == nil || l.killed || !l.isReady()):
@@ -145,11 +145,11 @@ func (p *Process) Ready(ctx context.Context) (line []byte, err error) {
 }
 
 // expect is the present life and what tells that it is ready: nothing, if it is
-// about to end.
+// about to end or has ended.
 func (p *Process) expect() (l *life, ready <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.life.killed {
+	if p.life.killed || p.life.hasEnded() {
 		return p.life, nil
 	}
 	return p.life, p.life.ready

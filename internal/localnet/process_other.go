@@ -5,3 +5,6 @@ package localnet
 import "syscall"
 
 func attributes() *syscall.SysProcAttr { return nil }
+
+// wasKilled cannot tell here.
+func wasKilled(err error) bool { return err != nil }
