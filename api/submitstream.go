@@ -33,6 +33,8 @@ type submitter struct {
 	received chan received
 	replies  chan *tangledv1.SubmitStreamResponse // room for one a slot: no reading waits for the client
 	readings sync.WaitGroup
+	next     chan *tangledv1.SubmitStreamRequest // to a worker that is free
+	workers  int
 }
 
 type received struct {
@@ -47,6 +49,7 @@ func (s messagesService) SubmitStream(stream submitStream) error {
 		slots:    make(chan struct{}, submitWindow),
 		received: make(chan received),
 		replies:  make(chan *tangledv1.SubmitStreamResponse, submitWindow),
+		next:     make(chan *tangledv1.SubmitStreamRequest),
 	}
 	return sub.run()
 }
@@ -61,6 +64,7 @@ func (s *submitter) run() error {
 	sent := make(chan error, 1)
 	go func() { sent <- s.send() }()
 	err := s.dispatch(ctx)
+	close(s.next)
 	s.readings.Wait()
 	close(s.replies)
 	return cmp.Or(<-sent, err)
@@ -99,13 +103,35 @@ func (s *submitter) dispatch(ctx context.Context) error {
 				return r.err
 			}
 			s.metrics.inFlight.Inc()
-			s.readings.Go(func() { s.replies <- s.reply(ctx, r.req) })
+			s.work(ctx, r.req)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.ctx.Done():
 			return errShutdown
 		}
 	}
+}
+
+// work gives a reading to a worker that is free, or to a new one. A goroutine a
+// reading would be simpler, but each would grow its stack anew, which costs more than
+// all else that this package does for a reading.
+func (s *submitter) work(ctx context.Context, req *tangledv1.SubmitStreamRequest) {
+	if s.workers < submitWindow {
+		select {
+		case s.next <- req:
+			return
+		default:
+		}
+		s.workers++
+		s.readings.Go(func() {
+			s.replies <- s.reply(ctx, req)
+			for req := range s.next {
+				s.replies <- s.reply(ctx, req)
+			}
+		})
+		return
+	}
+	s.next <- req // at most as many are in work as there are slots: one is soon free
 }
 
 func (s *submitter) reply(ctx context.Context, req *tangledv1.SubmitStreamRequest) *tangledv1.SubmitStreamResponse {

@@ -66,7 +66,7 @@ func TestAJoinerBeginsAtASnapshot(t *testing.T) {
 		for i := range nodes {
 			w.meet(nodes[i], nodes[(i+1)%4])
 		}
-		ids := live(t, nodes, 70, 2*time.Second) // 140 s: beyond where the snapshot reaches
+		ids := live(t, nodes, 45, 2*time.Second) // 90 s: beyond where the snapshot reaches
 		until(t, time.Minute, "the first reading is pruned", func() bool { return !has(nodes[0], ids[0]) })
 		joiner := w.open(middle(4))
 		w.meet(joiner, nodes[0])

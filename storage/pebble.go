@@ -94,6 +94,9 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 	// Zstandard at the last level, where almost all bytes are: a reading of 256 bytes
 	// takes an eighth less room with all its rows than with Snappy.
 	po.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	// What is deleted by key is own messages that became final, a row each: not worth
+	// a compaction of its own, which by default they get again and again.
+	po.Experimental.TombstoneDenseCompactionThreshold = -1
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}

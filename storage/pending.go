@@ -41,7 +41,9 @@ func (s *Store) deletePending(b *pebble.Batch, included []FinalMessage) error {
 			return err
 		}
 		if own {
-			_ = b.Delete(key, nil)
+			// It was set once: the two cancel out in the first flush, and no
+			// tombstone goes down the levels.
+			_ = b.SingleDelete(key, nil)
 		}
 	}
 	return nil
