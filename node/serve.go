@@ -48,8 +48,12 @@ func (n *Node) syncSource(bodies *storage.Bodies) catchup.Source {
 		Included: n.listFrom,
 		Message: func(id message.ID) ([]byte, error) {
 			body, err := bodies.Get(id)
-			if err == nil || errors.Is(err, storage.ErrNotFound) {
-				return body, notHere(err)
+			if errors.Is(err, storage.ErrNotFound) {
+				return nil, catchup.ErrNotHere
+			}
+			// A damaged message must not look like a lie.
+			if m, decodeErr := message.Decode(body); err == nil && decodeErr == nil && m.ID() == id {
+				return body, nil
 			}
 			// A row that was mended hides the damaged one from a look-up alone.
 			r, err := n.get(id)
