@@ -84,7 +84,7 @@ func (n *Node) planPrune(ctx context.Context, p storage.Pruning, report *PruneRe
 	for _, t := range plan.Topics {
 		report.Topics = append(report.Topics, TopicUse{Topic: t.Topic, Messages: t.Messages, Bytes: t.Bytes})
 	}
-	report.DiskAfter, report.CompleteFrom = report.DiskBefore, max(n.store.CompleteFrom(), p.Anchor+1)
+	report.DiskAfter, report.CompleteFrom = report.DiskBefore, plan.CompleteFrom
 	return nil
 }
 

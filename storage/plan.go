@@ -12,6 +12,8 @@ import (
 // PrunePlan is what a Prune would delete.
 type PrunePlan struct {
 	Pruned
+	// CompleteFrom would be the anchor from which on everything is here.
+	CompleteFrom uint64
 	// Topics are the topics that would lose messages, by name. Messages of no topic,
 	// such as witnesses, have the empty one.
 	Topics []TopicUse
@@ -45,6 +47,7 @@ func (s *Store) planPrune(ctx context.Context, p Pruning) (plan PrunePlan, err e
 	v := s.newView(Query{To: max(p.Before, 1), WithReplaced: true})
 	defer v.close()
 	topics := map[string]*TopicUse{}
+	lost := p.Anchor
 	for d, err := range v.doomed(ctx, p, message.ID{}) {
 		if err != nil {
 			return plan, err
@@ -55,6 +58,9 @@ func (s *Store) planPrune(ctx context.Context, p Pruning) (plan PrunePlan, err e
 		}
 		plan.Messages++
 		plan.Bytes += uint64(d.size)
+		if d.final != nil {
+			lost = max(lost, d.final.Anchor)
+		}
 		topic, err := d.topic()
 		if err != nil {
 			return plan, err
@@ -71,6 +77,7 @@ func (s *Store) planPrune(ctx context.Context, p Pruning) (plan PrunePlan, err e
 		plan.Topics = append(plan.Topics, *use)
 	}
 	slices.SortFunc(plan.Topics, func(a, b TopicUse) int { return cmp.Compare(a.Topic, b.Topic) })
+	plan.CompleteFrom = max(s.CompleteFrom(), lost+1)
 	plan.Anchors, err = countAnchors(v.snap, p.Anchor)
 	return plan, err
 }

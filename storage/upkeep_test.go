@@ -49,6 +49,23 @@ func stored(s *storage.Store, batch []storage.Record) (n int) {
 	return n
 }
 
+// An anchor that stays, and loses some of its messages, is not complete any more.
+func TestPlanOfAPartOfAnAnchor(t *testing.T) {
+	s := mustOpen(t, vfs.NewMem(), dir)
+	defer mustClose(t, s)
+	batches := newBatches(t, 4, 8)
+	finalised(t, s, batches)
+	p := storage.Pruning{Before: batches[2][3].Message.Timestamp, Anchor: 2}
+	plan, err := s.PlanPrune(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := s.Prune(t.Context(), p)
+	if err != nil || done != plan.Pruned || plan.CompleteFrom != 4 || s.CompleteFrom() != 4 {
+		t.Errorf("%+v, %v, complete from %d; planned %+v, want 4", done, err, s.CompleteFrom(), plan)
+	}
+}
+
 func TestPruneDeletesWhatIsOld(t *testing.T) {
 	fs := vfs.NewMem()
 	s := mustOpen(t, fs, dir)
@@ -62,6 +79,9 @@ func TestPruneDeletesWhatIsOld(t *testing.T) {
 	done, err := s.Prune(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if plan.CompleteFrom != s.CompleteFrom() {
+		t.Errorf("planned to be complete from %d, is from %d", plan.CompleteFrom, s.CompleteFrom())
 	}
 	if plan.Pruned != done || done.Messages != 16 || done.Anchors != 2 {
 		t.Errorf("planned %+v, pruned %+v, want 16 messages of 2 anchors", plan.Pruned, done)
