@@ -78,6 +78,24 @@ func sameAnchors(t *testing.T, nodes []*Node) {
 	}
 }
 
+// sameAnchorsFrom is sameAnchors where some nodes have pruned.
+func sameAnchorsFrom(t *testing.T, nodes []*Node, from uint64) {
+	t.Helper()
+	for i, n := range nodes[1:] {
+		last := min(n.LastAnchor(), nodes[0].LastAnchor())
+		if last <= from {
+			t.Fatalf("node %d is at anchor %d", i+1, last)
+		}
+		for j := from; j <= last; j++ {
+			a, errA := nodes[0].Anchor(j)
+			b, errB := n.Anchor(j)
+			if errA != nil || errB != nil || a.Commitment != b.Commitment {
+				t.Fatalf("anchor %d: %v %v\n%+v\n%+v", j, errA, errB, a.Commitment, b.Commitment)
+			}
+		}
+	}
+}
+
 func TestOneSeatFinalises(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.seated(1)
