@@ -18,6 +18,10 @@ const (
 	groupSize = 512
 	// maxVertices is how many messages of the DAG are in memory.
 	maxVertices = 1 << 18
+	// openVertices is how many of them are read at Open: enough for what is not
+	// final and what new messages stand on, few enough to be back in a moment. The
+	// store is asked about older ones.
+	openVertices = 1 << 16
 	// intakeQueue is how many batches wait for the loop; then callers wait.
 	intakeQueue = 1024
 	// tickEvery paces the release of held messages, houseEvery expiry, the look at

@@ -325,9 +325,9 @@ func (n *Node) liveFrom(f *finality) (from, ledgerTime uint64, err error) {
 		}
 	}
 	from = ledgerTime - min(ledgerTime, uint64(n.opts.Genesis.Window))
-	// After a long time without an anchor the window reaches far: what does not
-	// fit in memory is not read.
-	oldest, ok, err := n.store.Back(maxVertices)
+	// Under load, or after a long time without an anchor, the window holds far more
+	// than is needed to go on.
+	oldest, ok, err := n.store.Back(openVertices)
 	if ok {
 		from = max(from, oldest.Timestamp())
 	}
