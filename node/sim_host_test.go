@@ -49,6 +49,7 @@ type host struct {
 	durable uint64 // messages stored when last it was up and well
 	// The life that ends with the next witness, and what is kept of that.
 	doomed, kept int
+	crashing     int // the life that a crash is planned for
 }
 
 // clock is what the machine shows. Its monotonic reading is right.

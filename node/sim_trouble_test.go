@@ -41,6 +41,14 @@ func (s *sim) crash() {
 	if h == nil || s.ending {
 		return
 	}
+	// Two that befall one life would be one crash: the power of another fails.
+	for range s.hosts {
+		if h.crashing != h.life {
+			break
+		}
+		h = s.any()
+	}
+	h.crashing = h.life
 	kept := []int{0, 100}[s.rng.IntN(2)]
 	patience := 3 * time.Second
 	switch s.rng.IntN(4) {
