@@ -17,7 +17,7 @@ import (
 const (
 	// syncTimeout bounds one request of the catch-up; a page is up to 4 MiB.
 	syncTimeout = 30 * time.Second
-	// adoptBytes and adoptAnchors are about how much is made durable in one turn of
+	// adoptMessages and adoptAnchors are about how much is made durable in one turn of
 	// the loop, which answers nobody meanwhile.
 	adoptMessages = 4096
 	adoptAnchors  = 256
