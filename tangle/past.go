@@ -87,11 +87,34 @@ func (t *Tangle) reach(anchor message.ID, from uint64) {
 			w.far = w.far[:len(w.far)-1]
 			w.expandFar(id)
 		default:
-			slices.SortFunc(w.found, candidate.compare)
-			t.past.merge(w.found)
+			t.past.merge(sorted(w.found))
 			return
 		}
 	}
+}
+
+// sorted are the candidates ascending by ID. What is compared and moved about is a
+// third of each: their timestamps, nearly always different, and where they stand.
+func sorted(found []candidate) []candidate {
+	type key struct {
+		timestamp uint64
+		at        int
+	}
+	keys := make([]key, len(found))
+	for i, c := range found {
+		keys[i] = key{c.id.Timestamp(), i}
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		if a.timestamp != b.timestamp {
+			return cmp.Compare(a.timestamp, b.timestamp)
+		}
+		return found[a.at].compare(found[b.at])
+	})
+	inOrder := make([]candidate, len(found))
+	for i, k := range keys {
+		inOrder[i] = found[k.at]
+	}
+	return inOrder
 }
 
 // merge adds sorted messages to the waiting, from behind and in place.
