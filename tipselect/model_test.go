@@ -131,7 +131,7 @@ func (m *model) checkPool(t *testing.T) {
 	for c := range s.pools {
 		p := &s.pools[c]
 		for i, tip := range p.tips {
-			if tip.at != i || tip.class != class(c) || s.tips[tip.id] != tip {
+			if tip.at != i || tip.class != class(c) || s.tips[tip.id] != tip.tip || tip.arrived != tip.tip.arrived || tip.s != tip.tip.s {
 				t.Fatalf("class %d, place %d: %+v", c, i, tip)
 			}
 		}

@@ -51,7 +51,7 @@ func (s *Selector) Eligible(now time.Time, n int) (ids []message.ID, total int) 
 	ids = make([]message.ID, 0, n)
 	for left := len(p.tips); len(ids) < n; left-- {
 		i := s.rand.IntN(left)
-		if t := p.tips[i]; !s.expired(t) {
+		if t := p.tips[i].tip; !s.expired(t) {
 			ids = append(ids, t.id)
 		}
 		p.swap(i, left-1)
@@ -121,17 +121,17 @@ func (s *Selector) drawClass(left [classes]int) class {
 // after 4.
 func (s *Selector) draw(p *pool, n int, maxS float64) *tip {
 	h := s.Delay()
-	most := maxS * s.age(p.oldest, h)
+	most := maxS * s.age(p.oldest.arrived, h)
 	for n > 1 {
-		t := p.tips[s.rand.IntN(n)]
-		if s.rand.Float64()*most < t.s*s.age(t, h) {
-			return t
+		t := &p.tips[s.rand.IntN(n)]
+		if s.rand.Float64()*most < t.s*s.age(t.arrived, h) {
+			return t.tip
 		}
 	}
-	return p.tips[0]
+	return p.tips[0].tip
 }
 
-// age is the factor a of t now.
-func (s *Selector) age(t *tip, h time.Duration) float64 {
-	return age(s.clock.now-t.arrived, h, s.ageSlope)
+// age is the factor a now of a tip that arrived then.
+func (s *Selector) age(arrived, h time.Duration) float64 {
+	return age(s.clock.now-arrived, h, s.ageSlope)
 }

@@ -16,13 +16,21 @@ type tip struct {
 	prev, next *tip // its neighbours in pool's list
 }
 
+// place is a tip in the slice of its pool, with what a draw has to know of it: most
+// candidates are turned down, and need not be fetched from where they are.
+type place struct {
+	*tip
+	arrived time.Duration
+	s       float64
+}
+
 // pool holds the tips of one class, each in two orders: a slice in no order, to
 // draw from at random, and a list by arrival, to expire from.
 //
 // Drawing by weight works by rejection, so there is nothing to keep up to date
 // as weights grow with age, and no time bucket to round them to.
 type pool struct {
-	tips           []*tip
+	tips           []place
 	oldest, newest *tip
 }
 
@@ -30,7 +38,7 @@ type pool struct {
 // found at start.
 func (p *pool) insert(t *tip) {
 	t.at = len(p.tips)
-	p.tips = append(p.tips, t)
+	p.tips = append(p.tips, place{t, t.arrived, t.s})
 	before := p.newest
 	for before != nil && before.arrived > t.arrived {
 		before = before.prev
@@ -52,7 +60,7 @@ func (p *pool) linkAfter(before, t *tip) {
 func (p *pool) remove(t *tip) {
 	last := len(p.tips) - 1
 	p.swap(t.at, last)
-	p.tips[last] = nil
+	p.tips[last] = place{}
 	p.tips = p.tips[:last]
 	*p.nextOf(t.prev), *p.prevOf(t.next) = t.next, t.prev
 }
