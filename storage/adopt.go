@@ -17,25 +17,18 @@ type Adopted struct {
 // final: nothing that taking over the rest again would not mend. Errors are those of
 // Commit and Finalise; what came before the one that has it is written.
 func (s *Store) Adopt(anchors []Adopted) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.readers.Done()
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if err := s.writable(); err != nil {
-		return err
-	}
-	for i := range anchors {
-		how := pebble.NoSync
-		if i == len(anchors)-1 {
-			how = pebble.Sync
+	return s.update(func() error {
+		for i := range anchors {
+			how := pebble.NoSync
+			if i == len(anchors)-1 {
+				how = pebble.Sync
+			}
+			if err := s.adopt(&anchors[i], how); err != nil {
+				return err
+			}
 		}
-		if err := s.adopt(&anchors[i], how); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (s *Store) adopt(a *Adopted, how *pebble.WriteOptions) error {
@@ -43,9 +36,8 @@ func (s *Store) adopt(a *Adopted, how *pebble.WriteOptions) error {
 		return err
 	}
 	if len(a.Signatures) > 0 {
-		if err := s.db.Set(anchorKey(tableSignatures, a.Finality.Anchor), a.Signatures, pebble.NoSync); err != nil {
-			s.fail(err)
-			return s.Err()
+		if err := s.putSignatures(a.Finality.Anchor, a.Signatures); err != nil {
+			return err
 		}
 	}
 	return s.finalise(&a.Finality, how)

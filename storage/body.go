@@ -16,19 +16,12 @@ import (
 // through the block, and the compaction that will, still fail; that takes a backup
 // or a new store. Nor does it end a gap: only Fill does.
 func (s *Store) Restore(r Record) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.readers.Done()
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if err := s.writable(); err != nil {
-		return err
-	}
-	if err := s.restore(r); err != nil {
-		return fmt.Errorf("restore %v: %w", r.Message.ID(), err)
-	}
-	return nil
+	return s.update(func() error {
+		if err := s.restore(r); err != nil {
+			return fmt.Errorf("restore %v: %w", r.Message.ID(), err)
+		}
+		return nil
+	})
 }
 
 func (s *Store) restore(r Record) error {

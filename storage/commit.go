@@ -13,16 +13,7 @@ import (
 // no more writes, but for a *WitnessError or where what was there before could not
 // be read: then nothing was changed, and the records may be offered again.
 func (s *Store) Commit(records []Record) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.readers.Done()
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if err := s.writable(); err != nil {
-		return err
-	}
-	return s.commit(records, pebble.Sync)
+	return s.update(func() error { return s.commit(records, pebble.Sync) })
 }
 
 // commit is Commit with the lock held.

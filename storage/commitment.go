@@ -84,18 +84,17 @@ func (s *Store) Commitment(anchor uint64) ([]byte, error) {
 // which are durable, and later sets prove earlier anchors too, so what a crash
 // takes is collected again. The anchor must not be after the last one.
 func (s *Store) SetSignatures(anchor uint64, set []byte) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.readers.Done()
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if err := s.writable(); err != nil {
-		return err
-	}
-	if last := s.anchor.Load(); anchor == 0 || anchor > last {
-		return fmt.Errorf("signatures of anchor %d: the last one is %d", anchor, last)
-	}
+	return s.update(func() error {
+		if last := s.anchor.Load(); anchor == 0 || anchor > last {
+			return fmt.Errorf("signatures of anchor %d: the last one is %d", anchor, last)
+		}
+		return s.putSignatures(anchor, set)
+	})
+}
+
+// putSignatures is SetSignatures with the lock held, of an anchor that is there or
+// comes at once.
+func (s *Store) putSignatures(anchor uint64, set []byte) error {
 	if err := s.db.Set(anchorKey(tableSignatures, anchor), set, pebble.NoSync); err != nil {
 		s.fail(err)
 	}

@@ -32,19 +32,12 @@ type FilledAnchor struct {
 // anchor is in no gap, ErrSeeding during a seed. A path of the anchor through the
 // tree may need nodes of anchors beside it that are not filled yet.
 func (s *Store) Fill(a FilledAnchor) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.readers.Done()
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if err := s.writable(); err != nil {
-		return err
-	}
-	if err := s.fill(&a); err != nil {
-		return fmt.Errorf("fill anchor %d: %w", a.Anchor, err)
-	}
-	return nil
+	return s.update(func() error {
+		if err := s.fill(&a); err != nil {
+			return fmt.Errorf("fill anchor %d: %w", a.Anchor, err)
+		}
+		return nil
+	})
 }
 
 func (s *Store) fill(a *FilledAnchor) error {

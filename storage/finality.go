@@ -34,16 +34,7 @@ type Finality struct {
 // there cannot be read, with an error that changes nothing; after a failed write
 // the store takes no more.
 func (s *Store) Finalise(f Finality) error {
-	if err := s.enter(); err != nil {
-		return err
-	}
-	defer s.readers.Done()
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if err := s.writable(); err != nil {
-		return err
-	}
-	return s.finalise(&f, pebble.Sync)
+	return s.update(func() error { return s.finalise(&f, pebble.Sync) })
 }
 
 // finalise is Finalise with the lock held.

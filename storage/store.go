@@ -193,6 +193,20 @@ func (s *Store) Err() error {
 	return nil
 }
 
+// update runs f while nobody else writes, if the store takes writes.
+func (s *Store) update(f func() error) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.readers.Done()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.writable(); err != nil {
+		return err
+	}
+	return f()
+}
+
 // writable tells why nothing may be written. The caller holds writing.
 func (s *Store) writable() error {
 	if err := s.Err(); err != nil {
