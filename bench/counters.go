@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
@@ -16,58 +15,6 @@ import (
 
 	"tangled/node"
 )
-
-// countingFS is a file system that counts the bytes written to its files.
-type countingFS struct {
-	vfs.FS
-	written *atomic.Uint64
-}
-
-func newCountingFS(under vfs.FS) countingFS { return countingFS{under, new(atomic.Uint64)} }
-
-func (c countingFS) count(f vfs.File, err error) (vfs.File, error) {
-	if err != nil {
-		return nil, err
-	}
-	return countingFile{f, c.written}, nil
-}
-
-// Create implements [vfs.FS].
-func (c countingFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return c.count(c.FS.Create(name, category))
-}
-
-// OpenReadWrite implements [vfs.FS].
-func (c countingFS) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	return c.count(c.FS.OpenReadWrite(name, category, opts...))
-}
-
-// ReuseForWrite implements [vfs.FS].
-func (c countingFS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return c.count(c.FS.ReuseForWrite(oldname, newname, category))
-}
-
-// Unwrap implements [vfs.FS].
-func (c countingFS) Unwrap() vfs.FS { return c.FS }
-
-type countingFile struct {
-	vfs.File
-	written *atomic.Uint64
-}
-
-// Write implements [vfs.File].
-func (f countingFile) Write(p []byte) (int, error) {
-	n, err := f.File.Write(p)
-	f.written.Add(uint64(n))
-	return n, err
-}
-
-// WriteAt implements [vfs.File].
-func (f countingFile) WriteAt(p []byte, at int64) (int, error) {
-	n, err := f.File.WriteAt(p, at)
-	f.written.Add(uint64(n))
-	return n, err
-}
 
 // traffic counts the bytes that the nodes send each other over their streams. It
 // keeps none of the statistics that are asked of a Reporter.

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tangled/bench/countfs"
 	"tangled/internal/localnet"
 	"tangled/node"
 )
@@ -32,7 +33,7 @@ const (
 type rig struct {
 	opts       Options
 	network    *localnet.Network
-	disk       countingFS
+	disk       countfs.FS
 	traffic    *traffic
 	registries []*prometheus.Registry
 	anchors    []*anchorTimes // of each node
@@ -44,7 +45,7 @@ type rig struct {
 
 // openRig starts the network and waits until neighbours have met.
 func openRig(ctx context.Context, o Options) (*rig, error) {
-	r := &rig{opts: o, disk: newCountingFS(vfs.Default), traffic: new(traffic), stop: func() {}}
+	r := &rig{opts: o, disk: countfs.New(vfs.Default), traffic: new(traffic), stop: func() {}}
 	var err error
 	r.network, err = localnet.Start(ctx, localnet.Options{
 		Name: "bench", Middle: o.Nodes, Seats: o.Seats, Dir: o.Dir, DataBits: o.PowBits,

@@ -205,7 +205,7 @@ func (r *rig) result(l *load, used usage) (Result, error) {
 		return Result{}, fmt.Errorf("read the metrics: %w", err)
 	}
 	if bytes := c["tangled_storage_message_bytes_total"]; bytes > 0 {
-		result.WriteAmplification = round3(float64(r.disk.written.Load()) / bytes)
+		result.WriteAmplification = round3(float64(r.disk.Written()) / bytes)
 	}
 	result.Dropped = c.dropped()
 	for reason, n := range l.failures {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"tangled/bench/countfs"
 	"tangled/storage"
 )
 
@@ -51,7 +51,7 @@ func Store(ctx context.Context, opts Options) (result StoreResult, err error) {
 		return result, err
 	}
 	result.Batch, result.Cores = batchSize, runtime.GOMAXPROCS(0)
-	disk := countingFS{vfs.Default, new(atomic.Uint64)}
+	disk := countfs.New(vfs.Default)
 	err = withStoreOn(disk, opts, func(s *storage.Store) error { return result.fill(ctx, s, opts, disk) })
 	if err != nil {
 		return result, err
@@ -61,7 +61,7 @@ func Store(ctx context.Context, opts Options) (result StoreResult, err error) {
 	return result, err
 }
 
-func (r *StoreResult) fill(ctx context.Context, s *storage.Store, opts Options, disk countingFS) error {
+func (r *StoreResult) fill(ctx context.Context, s *storage.Store, opts Options, disk countfs.FS) error {
 	f := newFiller(s, opts)
 	step := storeStep
 	if opts.Messages < 2*storeStep {
@@ -87,7 +87,7 @@ func (r *StoreResult) fill(ctx context.Context, s *storage.Store, opts Options, 
 	r.MessagesPerSecond = float64(r.Messages) / r.Seconds
 	r.LastToFirst = r.Steps[len(r.Steps)-1].MessagesPerSecond / r.Steps[0].MessagesPerSecond
 	r.EncodedBytes = float64(f.bytes) / float64(r.Messages)
-	r.WriteAmplification = float64(disk.written.Load()) / float64(f.bytes)
+	r.WriteAmplification = float64(disk.Written()) / float64(f.bytes)
 	opts.Progress("compact", 0, 0)
 	began = time.Now()
 	if err := s.Compact(ctx); err != nil {
