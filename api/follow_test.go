@@ -4,13 +4,13 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/internal/bubbletest"
 	"tangled/message"
 	"tangled/node"
 )
@@ -69,7 +69,7 @@ func TestFollowGivesHistoryThenLive(t *testing.T) {
 		f.settle()
 		stream := f.follow(t.Context(), &tangledv1.FollowRequest{IncludeRaw: true})
 		got := nextMessages(t, stream, len(old))
-		synctest.Wait()
+		bubbletest.Wait()
 		fresh := f.fill(20, 10)
 		got = append(got, nextMessages(t, stream, len(fresh))...)
 		if ids := followedIDs(got); !slices.Equal(sorted(ids), sorted(append(old, fresh...))) {
@@ -126,7 +126,7 @@ func TestFollowOfALongHistory(t *testing.T) {
 		ids := f.fill(10*followAhead, 1000)
 		f.settle()
 		stream := f.follow(t.Context(), &tangledv1.FollowRequest{})
-		synctest.Wait() // more than flow control takes is left
+		bubbletest.Wait() // more than flow control takes is left
 		got := nextMessages(t, stream, len(ids))
 		for i := range got[1:] {
 			if !before(got[i].Cursor, got[i+1].Cursor) {
@@ -272,7 +272,7 @@ func TestFollowOfAReaderThatStopped(t *testing.T) {
 		f.fill(3*followAhead, 10_000)
 		f.settle()
 		stream := f.follow(t.Context(), &tangledv1.FollowRequest{})
-		synctest.Wait() // the server waits for the client
+		bubbletest.Wait() // the server waits for the client
 		if len(f.server.streams) != 1 {
 			t.Fatal("the follow ended without its reader")
 		}
@@ -289,7 +289,7 @@ func TestFollowEndsWithItsClient(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		f.follow(ctx, &tangledv1.FollowRequest{})
 		cancel()
-		synctest.Wait()
+		bubbletest.Wait()
 		if n := len(f.server.streams); n != 0 {
 			t.Errorf("%d streams are open after the client left", n)
 		}

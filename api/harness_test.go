@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -30,6 +29,7 @@ import (
 	"tangled/genesis"
 	"tangled/gossip"
 	"tangled/gossip/memnet"
+	"tangled/internal/bubbletest"
 	"tangled/message"
 	"tangled/node"
 )
@@ -121,7 +121,7 @@ func bubble(t *testing.T, opts Options, test func(t *testing.T, f *fixture)) {
 
 // bubbleOn is bubble on another network.
 func bubbleOn(t *testing.T, network func() *genesis.Genesis, opts Options, test func(t *testing.T, f *fixture)) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		f := newFixtureOn(t, network(), opts)
 		test(t, f)
 		if err := f.server.Close(t.Context()); err != nil {

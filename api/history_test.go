@@ -4,13 +4,13 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/internal/bubbletest"
 	"tangled/message"
 )
 
@@ -131,7 +131,7 @@ func TestQueryOfAReaderThatStopped(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Query: %v", err)
 		}
-		synctest.Wait() // the server waits for the client
+		bubbletest.Wait() // the server waits for the client
 		if len(f.server.streams) != 1 {
 			t.Fatal("the query ended without its reader")
 		}
@@ -271,7 +271,7 @@ func TestTailEndsWithItsClient(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		f.tail(ctx, &tangledv1.TailRequest{})
 		cancel()
-		synctest.Wait()
+		bubbletest.Wait()
 		if n := len(f.server.streams); n != 0 {
 			t.Errorf("%d streams are open after the client left", n)
 		}

@@ -3,19 +3,19 @@ package api
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc/codes"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/internal/bubbletest"
 )
 
 func TestMaxStreams(t *testing.T) {
 	bubble(t, Options{MaxStreams: 2}, func(t *testing.T, f *fixture) {
 		tail := f.tail(t.Context(), &tangledv1.TailRequest{})
 		stream := f.submitStream(t.Context())
-		synctest.Wait()
+		bubbletest.Wait()
 		query, err := f.history.Query(t.Context(), &tangledv1.QueryRequest{})
 		_, err = collect(t, query, err)
 		wantError(t, "third stream", err, codes.ResourceExhausted, "")
@@ -26,7 +26,7 @@ func TestMaxStreams(t *testing.T) {
 		if err := stream.CloseSend(); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		bubbletest.Wait()
 		if page := f.query(&tangledv1.QueryRequest{}); len(page) != 1 {
 			t.Errorf("query after a stream ended: %d messages", len(page))
 		}

@@ -5,13 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/internal/bubbletest"
 	"tangled/message"
 	"tangled/node"
 	"tangled/pow"
@@ -273,7 +273,7 @@ func TestDiskLowRefusesIntakeOnly(t *testing.T) {
 func TestUnaryCallsHaveADeadline(t *testing.T) {
 	bubble(t, Options{Timeout: 7 * time.Second}, func(t *testing.T, f *fixture) {
 		resume := f.disk.stall()
-		defer func() { resume(); synctest.Wait() }()
+		defer func() { resume(); bubbletest.Wait() }()
 		start := time.Now()
 		_, err := f.messages.Submit(t.Context(), &tangledv1.SubmitRequest{Data: reading("a", 1)})
 		wantError(t, "submit with a stalled disk", err, codes.DeadlineExceeded, "")

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -24,6 +23,7 @@ import (
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/internal/bubbletest"
 )
 
 var errTest = errors.New("test")
@@ -77,7 +77,7 @@ func TestCloseEndsEndlessStreamsAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		bubbletest.Wait()
 		start := time.Now()
 		if err := f.server.Close(t.Context()); err != nil {
 			t.Errorf("Close: %v", err)
@@ -115,7 +115,7 @@ func (f *fixture) submitInBackground() <-chan error {
 		_, err := f.messages.Submit(f.t.Context(), &tangledv1.SubmitRequest{Data: reading("a", 1)})
 		answer <- err
 	}()
-	synctest.Wait()
+	bubbletest.Wait()
 	return answer
 }
 
@@ -127,7 +127,7 @@ func TestCloseWaitsForCalls(t *testing.T) {
 		if err := stream.Send(&tangledv1.SubmitStreamRequest{Seq: 5, Data: reading("a", 2)}); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		bubbletest.Wait()
 		time.AfterFunc(4*time.Second, resume)
 		start := time.Now()
 		f.server.Close(t.Context())
@@ -148,12 +148,12 @@ func TestCloseWaitsForCalls(t *testing.T) {
 // closeDuring closes the server while a stream is at work.
 func (f *fixture) closeDuring() (closed <-chan struct{}) {
 	done := make(chan struct{})
-	synctest.Wait()
+	bubbletest.Wait()
 	go func() {
 		defer close(done)
 		f.server.Close(f.t.Context())
 	}()
-	synctest.Wait()
+	bubbletest.Wait()
 	return done
 }
 
@@ -177,7 +177,7 @@ func TestCloseCutsOffWhatDoesNotEnd(t *testing.T) {
 	for name, limit := range map[string]time.Duration{"drain": 5 * time.Second, "context": 2 * time.Second} {
 		bubble(t, Options{Drain: 5 * time.Second}, func(t *testing.T, f *fixture) {
 			resume := f.disk.stall()
-			defer func() { resume(); synctest.Wait() }()
+			defer func() { resume(); bubbletest.Wait() }()
 			answer := f.submitInBackground()
 			ctx := t.Context()
 			if name == "context" {
@@ -211,7 +211,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestListenerThatFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		f := newFixture(t, Options{})
 		f.listener.Close()
 		<-f.server.Done()

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"io"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc/codes"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/internal/bubbletest"
 )
 
 func (f *fixture) submitStream(ctx context.Context) tangledv1.MessagesService_SubmitStreamClient {
@@ -88,7 +88,7 @@ func TestSubmitStreamWindow(t *testing.T) {
 			}
 			stream.CloseSend()
 		}()
-		synctest.Wait()
+		bubbletest.Wait()
 		if got := testutil.ToFloat64(f.server.metrics.inFlight); got != submitWindow {
 			t.Errorf("%v readings are in work, want %d", got, submitWindow)
 		}
@@ -117,7 +117,7 @@ func TestSubmitStreamOfAReaderThatStopped(t *testing.T) {
 				sent++
 			}
 		}()
-		synctest.Wait() // the client takes no reply
+		bubbletest.Wait() // the client takes no reply
 		if got := testutil.ToFloat64(f.server.metrics.inFlight); got != submitWindow {
 			t.Errorf("%v replies wait for the client, want %d", got, submitWindow)
 		}
@@ -130,7 +130,7 @@ func TestSubmitStreamOfAReaderThatStopped(t *testing.T) {
 func TestSubmitStreamBroken(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, f *fixture) {
 		resume := f.disk.stall()
-		defer func() { resume(); synctest.Wait() }()
+		defer func() { resume(); bubbletest.Wait() }()
 		// Several, because the break reaches the stream's goroutines in any order.
 		for range 20 {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -140,9 +140,9 @@ func TestSubmitStreamBroken(t *testing.T) {
 					t.Fatalf("Send: %v", err)
 				}
 			}
-			synctest.Wait()
+			bubbletest.Wait()
 			cancel()
-			synctest.Wait()
+			bubbletest.Wait()
 		}
 		if got := testutil.ToFloat64(f.server.metrics.inFlight); got != 0 {
 			t.Errorf("%v readings are in work after the stream broke", got)

@@ -9,12 +9,12 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"tangled/internal/bubbletest"
 	"tangled/message"
 	"tangled/node"
 )
@@ -48,7 +48,7 @@ func runLoad(t *testing.T, sources int, d stubDoor, rate float64, until time.Dur
 }
 
 func TestLoadAtARate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		l := runLoad(t, 10, stubDoor{takes: 20 * time.Millisecond, seen: new(atomic.Int64)}, 100, 10*time.Second)
 		if l.sent.Load() != 1000 || l.acked.Load() != 1000 {
 			t.Errorf("%d sent, %d acknowledged, want 1000", l.sent.Load(), l.acked.Load())
@@ -66,7 +66,7 @@ func TestLoadAtARate(t *testing.T) {
 // A door that is too slow: what it could not take is offered all the same, and what
 // it took is late from when it was due.
 func TestLoadThatIsTooMuch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		l := runLoad(t, 1, stubDoor{takes: time.Second, seen: new(atomic.Int64)}, 10, 10*time.Second)
 		o := l.within(0, 10*time.Second)
 		if o.offered != 100 || l.sent.Load() != 11 {
@@ -79,7 +79,7 @@ func TestLoadThatIsTooMuch(t *testing.T) {
 }
 
 func TestLoadWithoutARate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		l := runLoad(t, 4, stubDoor{takes: 10 * time.Millisecond, seen: new(atomic.Int64)}, 0, time.Second)
 		if o := l.within(0, time.Second); o.offered != 400 || o.durable != 396 {
 			t.Errorf("%d offered, %d durable; want 400, and 4 of them later", o.offered, o.durable)
@@ -88,7 +88,7 @@ func TestLoadWithoutARate(t *testing.T) {
 }
 
 func TestLoadCountsWhatIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		l := runLoad(t, 2, stubDoor{fails: node.ErrDiskLow, seen: new(atomic.Int64)}, 0, time.Second)
 		if l.acked.Load() != 0 || l.failures["disk_low"] != l.sent.Load() || !errors.Is(l.firstErr, node.ErrDiskLow) {
 			t.Errorf("%d of %d acknowledged, failures %v", l.acked.Load(), l.sent.Load(), l.failures)
@@ -101,7 +101,7 @@ func TestLoadCountsWhatIsRefused(t *testing.T) {
 
 // A door that never answers does not hold up the end for ever.
 func TestLoadGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		begun := time.Now()
 		l := runLoad(t, 2, stubDoor{takes: time.Hour, seen: new(atomic.Int64)}, 0, time.Second)
 		if took := time.Since(begun); took > time.Second+ackPatience+failPause {

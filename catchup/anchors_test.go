@@ -8,9 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"tangled/internal/bubbletest"
 	"tangled/message"
 	"tangled/proof"
 )
@@ -176,7 +176,7 @@ func oneByOne(ask func(context.Context, []byte) ([]byte, error)) func(context.Co
 
 // A silent peer costs no more than the caller's patience.
 func TestSilentPeer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		c := mixed(t)
 		silent := NewClient(c.genesis, func(ctx context.Context, _ []byte) ([]byte, error) {
 			<-ctx.Done()
@@ -196,7 +196,7 @@ func TestBreak(t *testing.T) {
 	c := mixed(t)
 	c.pageSize = 700
 	for stop := range mixedSigned + 1 {
-		synctest.Test(t, func(t *testing.T) {
+		bubbletest.Run(t, func(t *testing.T) {
 			var asking atomic.Int32
 			slow := NewClient(c.genesis, func(ctx context.Context, q []byte) ([]byte, error) {
 				asking.Add(1)
@@ -233,7 +233,7 @@ func TestAskingAheadIsBounded(t *testing.T) {
 	for range anchors {
 		c.growFast(50, size, 0, 1, 2)
 	}
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var mu sync.Mutex
 		asking, most, served := 0, 0, 0
 		count := func(n, bytes int) {
@@ -259,7 +259,7 @@ func TestAskingAheadIsBounded(t *testing.T) {
 				taken += len(m.Bytes())
 			}
 			time.Sleep(time.Minute)
-			synctest.Wait()
+			bubbletest.Wait()
 			ahead = max(ahead, served-taken)
 		}
 		if most > 2 {

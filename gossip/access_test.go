@@ -4,14 +4,15 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"tangled/internal/bubbletest"
 )
 
 func TestWrongSwarmKeyIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a := n.node(0, 1).open()
 		stranger := n.node(1, 0)
@@ -29,7 +30,7 @@ func TestWrongSwarmKeyIsRefused(t *testing.T) {
 
 // Two networks with one swarm key stay apart: other topic, other protocol.
 func TestOtherNetworkSharesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
 		b.options.Network = [8]byte{1}
@@ -52,7 +53,7 @@ func TestOtherNetworkSharesNothing(t *testing.T) {
 
 func TestUnlistedPeerIsRefused(t *testing.T) {
 	for _, open := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
+		bubbletest.Run(t, func(t *testing.T) {
 			n := newTestNetwork(t)
 			a := n.node(0)
 			a.options.Open = open
@@ -75,7 +76,7 @@ func TestUnlistedPeerIsRefused(t *testing.T) {
 
 // A neighbour without an address is let in and not dialled.
 func TestNeighbourWithoutAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a := n.node(0)
 		a.options.Peers = []peer.AddrInfo{{ID: testID(t, 1)}}
@@ -92,7 +93,7 @@ func TestNeighbourWithoutAddress(t *testing.T) {
 // An added peer is a neighbour and a removed one is none, also after a restart,
 // where the configuration still names it.
 func TestRemovedPeerStaysRemoved(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a := n.node(0, 1)
 		a.options.Dir = t.TempDir()
@@ -109,7 +110,7 @@ func TestRemovedPeerStaysRemoved(t *testing.T) {
 		if err := a.RemovePeer(b.ID()); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		bubbletest.Wait()
 		if a.connectedTo(b) {
 			t.Fatal("removing did not close the connection")
 		}
@@ -140,7 +141,7 @@ func TestRemovedPeerStaysRemoved(t *testing.T) {
 }
 
 func TestAddPeerRefuses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a := n.node(0).open()
 		if err := a.AddPeer(n.info(0)); err == nil {

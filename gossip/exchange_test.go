@@ -9,12 +9,12 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"tangled/internal/bubbletest"
 	"tangled/message"
 )
 
@@ -27,7 +27,7 @@ func testIDs(n int) []message.ID {
 }
 
 func TestFetch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		n.net.SetLatency(time.Millisecond)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
@@ -63,7 +63,7 @@ func TestFetch(t *testing.T) {
 }
 
 func TestTips(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
 		var told []message.ID
@@ -93,7 +93,7 @@ func TestTips(t *testing.T) {
 // A request reaches a callback that exchanges tips itself, on connect, both ways
 // at once: what a node does.
 func TestTipsOnConnect(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1), n.node(1, 0)
 		var done atomic.Int32
@@ -115,7 +115,7 @@ func TestTipsOnConnect(t *testing.T) {
 }
 
 func TestFetchRefusesEarly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a := n.node(0, 1).open()
 		for name, q := range map[string]FetchRequest{
@@ -150,7 +150,7 @@ func TestSlowServerTimesOut(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				n := newTestNetwork(t)
 				a, b := n.node(0, 1).open(), n.node(1, 0).open()
 				b.host.SetStreamHandler(b.protocol, tc.serve)
@@ -176,7 +176,7 @@ func TestSlowServerTimesOut(t *testing.T) {
 }
 
 func TestFetchContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
 		b.options.ServeFetch = func(ctx context.Context, _ peer.ID, _ FetchRequest) (FetchReply, error) {
@@ -219,7 +219,7 @@ func TestRubbishReplies(t *testing.T) {
 		{"empty message", part(statusOK, appendFetchReply(nil, FetchReply{Messages: [][]byte{{}}}))},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				n := newTestNetwork(t)
 				a, b := n.node(0, 1).open(), n.node(1, 0).open()
 				b.host.SetStreamHandler(b.protocol, func(s network.Stream) {
@@ -258,7 +258,7 @@ func TestRubbishRequests(t *testing.T) {
 		part(kindTips, append(appendTips(nil, testIDs(1)), 1)),
 		part(kindTips, appendTips(nil, testIDs(MaxTips+1))),
 	}
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
 		b.options.MaxInvalid = len(rubbish)
@@ -274,7 +274,7 @@ func TestRubbishRequests(t *testing.T) {
 			if n, err := s.Read(make([]byte, 1)); n > 0 || !errors.Is(err, network.ErrReset) {
 				t.Errorf("%d: read %d bytes, %v; want a reset", i, n, err)
 			}
-			synctest.Wait() // the stream is reset before the point is counted
+			bubbletest.Wait() // the stream is reset before the point is counted
 			if got := counter(t, b.metrics.invalid, invalidStream); got != float64(i+1) {
 				t.Errorf("%d: %v points, want %d", i, got, i+1)
 			}
@@ -289,7 +289,7 @@ func TestRubbishRequests(t *testing.T) {
 // A client that sends half a request holds one slot for ten seconds, no more, and
 // is not charged: it may have died.
 func TestSlowClientIsDropped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		settle(t, [2]*testNode{a, b})
@@ -314,7 +314,7 @@ func TestSlowClientIsDropped(t *testing.T) {
 // One peer gets a bounded number of slots; what is beyond is told to come later,
 // at no cost.
 func TestServingIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
 		release := make(chan struct{})
@@ -362,7 +362,7 @@ func TestOwnReplyOutOfBounds(t *testing.T) {
 		{Messages: slices.Repeat([][]byte{{1}}, MaxFetchMessages+1)},
 		{Messages: slices.Repeat([][]byte{make([]byte, maxMessageSize)}, MaxFetchSize/maxMessageSize+1)},
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubbletest.Run(t, func(t *testing.T) {
 			n := newTestNetwork(t)
 			a, b := n.node(0, 1).open(), n.node(1, 0)
 			b.options.ServeFetch = func(context.Context, peer.ID, FetchRequest) (FetchReply, error) { return reply, nil }

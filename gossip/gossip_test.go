@@ -8,16 +8,17 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"tangled/internal/bubbletest"
 )
 
 func TestTwoNodes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		settle(t, [2]*testNode{a, b})
@@ -48,7 +49,7 @@ func TestTwoNodes(t *testing.T) {
 // Five nodes in a ring: most messages need two hops, so the mesh of every node
 // must hold both its neighbours and forwarding must work.
 func TestRingOfFive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		n.net.SetLatency(5 * time.Millisecond)
 		var nodes []*testNode
@@ -94,7 +95,7 @@ func TestOnlyAcceptForwards(t *testing.T) {
 		{"reject", Reject, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				n := newTestNetwork(t)
 				a, b, c := n.node(0, 1).open(), n.node(1, 0, 2).open(), n.node(2, 1).open()
 				settle(t, [2]*testNode{a, b}, [2]*testNode{b, c})
@@ -117,7 +118,7 @@ func TestOnlyAcceptForwards(t *testing.T) {
 
 // Nothing is forwarded while the node still works on it.
 func TestForwardsAfterJudging(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b, c := n.node(0, 1).open(), n.node(1, 0, 2).open(), n.node(2, 1).open()
 		settle(t, [2]*testNode{a, b}, [2]*testNode{b, c})
@@ -137,7 +138,7 @@ func TestForwardsAfterJudging(t *testing.T) {
 }
 
 func TestSessionsAreTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		settle(t, [2]*testNode{a, b})
@@ -154,7 +155,7 @@ func TestSessionsAreTold(t *testing.T) {
 }
 
 func TestPartitionHeals(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		settle(t, [2]*testNode{a, b})
@@ -180,7 +181,7 @@ func TestPartitionHeals(t *testing.T) {
 
 // A link that breaks again and again within minutes must not end gossip over it.
 func TestFlappingLink(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		for range 8 {
@@ -200,7 +201,7 @@ func TestFlappingLink(t *testing.T) {
 // GossipSub gives up on a peer whose stream broke four times while the connection
 // stood. The node notices and reconnects.
 func TestMutePeerReconnects(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		settle(t, [2]*testNode{a, b})
@@ -227,7 +228,7 @@ func TestMutePeerReconnects(t *testing.T) {
 }
 
 func TestCloseTwice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		settle(t, [2]*testNode{a, b})
@@ -250,7 +251,7 @@ func TestCloseTwice(t *testing.T) {
 }
 
 func TestPortInUse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		n.node(0).open()
 		other := n.node(1)
@@ -269,7 +270,7 @@ func TestPortInUse(t *testing.T) {
 // A node that stands still drops what its queue does not hold, counts it and
 // charges nobody. What it judges at once is bounded.
 func TestFullValidateQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		settle(t, [2]*testNode{a, b})
@@ -308,7 +309,7 @@ func TestFullValidateQueue(t *testing.T) {
 // A peer that takes nothing off its link costs the sender a bounded queue: the
 // rest is dropped and counted, and announcing goes on for the others.
 func TestSlowPeerDrops(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1, 2).open(), n.node(1, 0).open()
 		slow := n.rawHost(2)

@@ -5,8 +5,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"tangled/internal/bubbletest"
 )
 
 // sentFrames runs an outbox in a bubble and collects what it sends, and when.
@@ -52,7 +53,7 @@ func testOutbox(t *testing.T) *outbox {
 }
 
 func TestOutboxWaitsForMore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		o := testOutbox(t)
 		s := runOutbox(t, o)
 		o.add([]byte("1"))
@@ -61,7 +62,7 @@ func TestOutboxWaitsForMore(t *testing.T) {
 		time.Sleep(frameDelay)
 		o.add([]byte("3"))
 		time.Sleep(time.Second)
-		synctest.Wait()
+		bubbletest.Wait()
 		frames, _, at := s.get()
 		if !slices.Equal(frames, []int{2, 1}) {
 			t.Errorf("frames of %v messages, want 2 and 1", frames)
@@ -73,7 +74,7 @@ func TestOutboxWaitsForMore(t *testing.T) {
 		}
 		o.add([]byte("4"))
 		time.Sleep(time.Second)
-		synctest.Wait()
+		bubbletest.Wait()
 		_, _, at = s.get()
 		if got := at[len(at)-1]; got != 8*time.Millisecond+time.Second+frameDelay {
 			t.Errorf("after a pause sent at %v, want 5 ms after it was announced", got)
@@ -82,18 +83,18 @@ func TestOutboxWaitsForMore(t *testing.T) {
 }
 
 func TestOutboxFlush(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		o := testOutbox(t)
 		s := runOutbox(t, o)
 		o.add([]byte("witness"))
 		o.flushNow()
-		synctest.Wait()
+		bubbletest.Wait()
 		if _, _, at := s.get(); !slices.Equal(at, []time.Duration{0}) {
 			t.Fatalf("sent at %v, want at once", at)
 		}
 		o.flushNow() // nothing to send: must not make the next one hurry
 		o.add([]byte("reading"))
-		synctest.Wait()
+		bubbletest.Wait()
 		if _, _, at := s.get(); len(at) != 1 {
 			t.Error("a flush without messages hurried a later one")
 		}
@@ -101,18 +102,18 @@ func TestOutboxFlush(t *testing.T) {
 }
 
 func TestOutboxFullFrames(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		o := testOutbox(t)
 		s := runOutbox(t, o)
 		for range 2*MaxFrameMessages + 3 {
 			o.add([]byte("m"))
 		}
-		synctest.Wait()
+		bubbletest.Wait()
 		if frames, _, _ := s.get(); !slices.Equal(frames, []int{64, 64}) {
 			t.Errorf("at once: frames of %v, want two of 64", frames)
 		}
 		time.Sleep(framePace)
-		synctest.Wait()
+		bubbletest.Wait()
 		if frames, _, _ := s.get(); !slices.Equal(frames, []int{64, 64, 3}) {
 			t.Errorf("frames of %v, want 64, 64, 3", frames)
 		}
@@ -120,14 +121,14 @@ func TestOutboxFullFrames(t *testing.T) {
 }
 
 func TestOutboxFrameSize(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		o := testOutbox(t)
 		s := runOutbox(t, o)
 		for range 16 {
 			o.add(make([]byte, maxMessageSize))
 		}
 		time.Sleep(time.Second)
-		synctest.Wait()
+		bubbletest.Wait()
 		if frames, _, _ := s.get(); !slices.Equal(frames, []int{15, 1}) {
 			t.Errorf("frames of %v, want 15 and 1", frames)
 		}

@@ -3,10 +3,11 @@ package gossip
 import (
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
+
+	"tangled/internal/bubbletest"
 )
 
 // sendRaw publishes bytes as they are: what a peer with other code would send.
@@ -18,7 +19,7 @@ func (n *testNode) sendRaw(frame []byte, opts ...pubsub.PubOpt) {
 }
 
 func TestInvalidFramesBan(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		bad, b := n.node(0, 1), n.node(1, 0)
 		b.options.MaxInvalid, b.options.Ban = 3, 5*time.Minute
@@ -69,7 +70,7 @@ func TestInvalidFramesBan(t *testing.T) {
 
 // Points are forgiven: an invalid frame now and then is never a ban.
 func TestPenaltyIsForgiven(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
 		b.options.MaxInvalid, b.options.Ban = 2, 10*time.Minute
@@ -98,7 +99,7 @@ func TestAuthoredFramesAreCharged(t *testing.T) {
 		"authored": pubsub.StrictNoSign, // still names its author
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				n := newTestNetwork(t)
 				b := n.node(1, 0).open()
 				bad := n.rawHost(0)
@@ -130,7 +131,7 @@ func TestAuthoredFramesAreCharged(t *testing.T) {
 }
 
 func TestStrangersAreForgotten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		m, err := newMetrics(nil)
 		if err != nil {
 			t.Fatal(err)

@@ -6,16 +6,17 @@ import (
 	"errors"
 	"io"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"tangled/internal/bubbletest"
 )
 
 // The longest request and the longest reply arrive as they were sent.
 func TestSync(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		n.net.SetLatency(time.Millisecond)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
@@ -58,7 +59,7 @@ func TestSyncWithoutAnswer(t *testing.T) {
 		"too late": func(ctx context.Context, _ peer.ID, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				n := newTestNetwork(t)
 				a, b := n.node(0, 1).open(), n.node(1, 0)
 				b.options.ServeSync = serve
@@ -76,7 +77,7 @@ func TestSyncWithoutAnswer(t *testing.T) {
 }
 
 func TestSyncRefusesEarly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a := n.node(0, 1).open()
 		for _, request := range [][]byte{nil, make([]byte, MaxSyncRequest+1)} {
@@ -93,7 +94,7 @@ func TestSyncRefusesEarly(t *testing.T) {
 
 // A request out of bounds costs its sender a point and reaches no callback.
 func TestSyncRequestBounds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
 		b.options.ServeSync = func(context.Context, peer.ID, []byte) ([]byte, error) {
@@ -111,7 +112,7 @@ func TestSyncRequestBounds(t *testing.T) {
 			if n, err := s.Read(make([]byte, 1)); n > 0 || !errors.Is(err, network.ErrReset) {
 				t.Errorf("%d bytes: read %d bytes, %v; want a reset", size, n, err)
 			}
-			synctest.Wait()
+			bubbletest.Wait()
 			if got := counter(t, b.metrics.invalid, invalidStream); got != float64(i+1) {
 				t.Errorf("%d bytes: %v points, want %d", size, got, i+1)
 			}
@@ -121,7 +122,7 @@ func TestSyncRequestBounds(t *testing.T) {
 
 // A reply longer than may be is refused by its head, before it is read.
 func TestSyncReplyBounds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		b.host.SetStreamHandler(b.protocol, func(s network.Stream) {
@@ -143,7 +144,7 @@ func TestSyncReplyBounds(t *testing.T) {
 // A silent server costs the bounded time of every exchange, and nothing else; a
 // caller that gives up does not wait for it.
 func TestSyncTimesOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0).open()
 		b.host.SetStreamHandler(b.protocol, func(s network.Stream) { io.Copy(io.Discard, s) })
@@ -169,7 +170,7 @@ func TestSyncTimesOut(t *testing.T) {
 
 // Sync takes from the same slots as fetch.
 func TestSyncIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := newTestNetwork(t)
 		a, b := n.node(0, 1).open(), n.node(1, 0)
 		release := make(chan struct{})

@@ -7,14 +7,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tangled/internal/bubbletest"
 )
 
 func TestConnectHasADeadline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		b, l := startPipe(t, Options{Issuer: &instantIssuer{}})
 		silent := newPeer(t, l.dialFrom("127.0.0.1"), 4)
 		dribbling := newPeer(t, l.dialFrom("127.0.0.1"), 4)
@@ -43,7 +44,7 @@ func TestKeepAlive(t *testing.T) {
 		"overflow": {43691, 43691*time.Second + 43691*time.Second/2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				b, l := startPipe(t, Options{Issuer: &instantIssuer{}})
 				p := newPeer(t, l.dialFrom("127.0.0.1"), 4)
 				hello := connectPacket("dev", 4, true)
@@ -109,7 +110,7 @@ func TestOriginOfAnAddress(t *testing.T) {
 }
 
 func TestAcceptIsTriedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		b, l := startPipe(t, Options{Issuer: &instantIssuer{}})
 		for range 20 {
 			l.errs <- &net.OpError{Op: "accept", Err: syscall.EMFILE}

@@ -7,11 +7,11 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"tangled/internal/bubbletest"
 	"tangled/message"
 )
 
@@ -91,7 +91,7 @@ func TestReadingOutlivesItsConnection(t *testing.T) {
 // A client that reads nothing is held back, costs bounded memory, delays
 // nobody and is disconnected at last.
 func TestClientThatNeverReads(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var issued atomic.Int64
 		b, l := startPipe(t, Options{Issuer: issuerFunc(func(context.Context, message.Data) (message.ID, error) {
 			issued.Add(1)
@@ -139,7 +139,7 @@ func TestClientThatNeverReads(t *testing.T) {
 
 // A subscriber that reads nothing misses messages; publishers do not wait.
 func TestSubscriberThatNeverReads(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		b, l := startPipe(t, Options{Issuer: &instantIssuer{}, WritesPending: 8})
 		p := newPeer(t, l.dialFrom("127.0.0.1"), 4)
 		p.send(connectPacket("deaf", 4, true))

@@ -3,10 +3,11 @@ package ingest
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tangled/internal/bubbletest"
 )
 
 func pubrel(id uint16) packets.Packet {
@@ -64,7 +65,7 @@ func TestRedeliveryIsIssuedOnce(t *testing.T) {
 // The second report was sent once before its connection broke, so it carries
 // DUP; the first one had long arrived.
 func TestEqualValueMuchLaterIsAnotherReading(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		issuer := &instantIssuer{}
 		b, l := startPipe(t, Options{Issuer: issuer})
 		dialPipe := func() *peer {

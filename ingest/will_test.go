@@ -3,10 +3,11 @@ package ingest
 import (
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tangled/internal/bubbletest"
 )
 
 func willPacket(id, topic string, version byte, delay uint32) packets.Packet {
@@ -81,7 +82,7 @@ func TestWillIsIssued(t *testing.T) {
 }
 
 func TestWillWaitsForItsDelay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		issuer := &instantIssuer{}
 		b, l := startPipe(t, Options{Issuer: issuer})
 		session := func(delay uint32, clean bool) *peer {
@@ -94,7 +95,7 @@ func TestWillWaitsForItsDelay(t *testing.T) {
 		}
 		expect := func(n int, when string) {
 			t.Helper()
-			synctest.Wait()
+			bubbletest.Wait()
 			if got := len(issuer.issued()); got != n {
 				t.Errorf("%d wills issued %s, want %d", got, when, n)
 			}
@@ -113,13 +114,13 @@ func TestWillWaitsForItsDelay(t *testing.T) {
 		p = session(10, true) // the session is ended: its Will is due
 		expect(2, "after a clean start")
 		p.nc.Close()
-		synctest.Wait()
+		bubbletest.Wait()
 		closeBroker(t, b) // and nothing waits beyond Close
 	})
 }
 
 func TestWillIsTriedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		issuer := newHeldIssuer()
 		b, l := startPipe(t, Options{Issuer: issuer})
 		p := newPeer(t, l.dialFrom("127.0.0.1"), 4)
@@ -128,7 +129,7 @@ func TestWillIsTriedAgain(t *testing.T) {
 		p.nc.Close()
 		issuer.next(t).reply <- errors.New("disk full")
 		issuer.next(t).reply <- nil
-		synctest.Wait()
+		bubbletest.Wait()
 		if n := b.Stats().Accepted; n != 1 {
 			t.Errorf("%d accepted", n)
 		}

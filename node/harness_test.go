@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -20,6 +19,7 @@ import (
 	"tangled/genesis"
 	"tangled/gossip"
 	"tangled/gossip/memnet"
+	"tangled/internal/bubbletest"
 	"tangled/message"
 	"tangled/pow"
 )
@@ -94,7 +94,7 @@ func (w *world) meet(a, b *Node) {
 
 // bubble runs test in fake time and closes its nodes inside the bubble.
 func bubble(t *testing.T, test func(t *testing.T, w *world)) {
-	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t)) })
+	bubbletest.Run(t, func(t *testing.T) { test(t, newWorld(t)) })
 }
 
 // until waits, in fake time, for a condition.

@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"tangled/internal/bubbletest"
 	"tangled/message"
 	"tangled/storage"
 )
@@ -129,7 +129,7 @@ func TestDiskLowRefusesAndRecovers(t *testing.T) {
 		kept := issue(t, n, reading(1))
 		fs.set(512 << 20)
 		until(t, 5*time.Second, "a warning", n.diskShort.Load)
-		synctest.Wait() // the log is written
+		bubbletest.Wait() // the log is written
 		if n.Health() != nil || !strings.Contains(log.String(), "little room") {
 			t.Errorf("health %v, log %q; want a warning and no more", n.Health(), &log)
 		}

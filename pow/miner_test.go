@@ -9,8 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"tangled/internal/bubbletest"
 )
 
 // TestMineFindsTheLeast: alone and with many workers, with every kernel, the
@@ -67,7 +68,7 @@ func TestMineEndsWithItsContext(t *testing.T) {
 // TestWorkersAreShared: however many mine, as many goroutines search as the
 // Miner has workers, no more.
 func TestWorkersAreShared(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		const workers = 3
 		m := New(Options{Workers: workers})
 		var now, most atomic.Int64
@@ -107,7 +108,7 @@ func TestWorkersAreShared(t *testing.T) {
 // the least chunk wins, whichever is found first; and once one is known nobody
 // begins another chunk.
 func TestLeastChunkWins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		took := []time.Duration{10, 5, 3, 7} // chunk 2 is done first, the empty chunk 0 last
 		m := New(Options{Workers: len(took)})
 		var searched atomic.Int64
@@ -132,7 +133,7 @@ func TestLeastChunkWins(t *testing.T) {
 func TestFewBitsAreSearchedAlone(t *testing.T) {
 	const workers = 4
 	for zeros, want := range map[int]int64{1: 1, aloneBits: 1, aloneBits + 1: workers, MaxBits: workers} {
-		synctest.Test(t, func(t *testing.T) {
+		bubbletest.Run(t, func(t *testing.T) {
 			m := New(Options{Workers: workers})
 			var searched atomic.Int64
 			m.kernel.search = func(_ *block, start, _ uint64, _ int) (uint64, bool) {
@@ -153,14 +154,14 @@ func TestFewBitsAreSearchedAlone(t *testing.T) {
 // TestSolvedDoesNotQueue: a worker that waits for its turn goes home when
 // another one has the solution.
 func TestSolvedDoesNotQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		m := New(Options{Workers: 1})
 		s := search{m: m, zeros: MaxBits, solved: make(chan struct{})}
 		s.best.Store(noChunk)
 		m.slots <- struct{}{} // someone else's, for ever
 		var waiting sync.WaitGroup
 		waiting.Go(func() { s.run(t.Context()) })
-		synctest.Wait()
+		bubbletest.Wait()
 		s.found(0, 7)
 		waiting.Wait()
 	})
@@ -169,7 +170,7 @@ func TestSolvedDoesNotQueue(t *testing.T) {
 // TestLongSearchGivesWay: with one worker, a search waits for a turn of
 // another at most, however long that other one has still to go.
 func TestLongSearchGivesWay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		m := New(Options{Workers: 1})
 		m.kernel.search = func(b *block, start, _ uint64, _ int) (uint64, bool) {
 			time.Sleep(time.Millisecond)
@@ -182,7 +183,7 @@ func TestLongSearchGivesWay(t *testing.T) {
 				t.Errorf("endless search: %v", err)
 			}
 		})
-		synctest.Wait()
+		bubbletest.Wait()
 		began := time.Now()
 		if _, err := m.Mine(t.Context(), [32]byte{1}, 1); err != nil {
 			t.Error(err)

@@ -3,12 +3,12 @@ package storage
 import (
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"tangled/internal/bubbletest"
 	"tangled/message"
 )
 
@@ -31,7 +31,7 @@ func write(t *testing.T, p *flushPace, category vfs.DiskWriteCategory, size int)
 }
 
 func TestFlushesTakeTheirTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var p flushPace
 		p.flushBegins()
 		if took := write(t, &p, flushCategory, flushRate); took != 0 {
@@ -56,7 +56,7 @@ func TestFlushesTakeTheirTime(t *testing.T) {
 func TestAFlushThatIsWaitedForHurries(t *testing.T) {
 	for name, hasten := range map[string]func(*flushPace){"memtable full": (*flushPace).memtableFull, "closing": (*flushPace).end} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				var p flushPace
 				p.begin()
 				p.flushBegins()

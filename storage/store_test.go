@@ -8,11 +8,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"tangled/internal/bubbletest"
 	"tangled/message"
 	"tangled/storage"
 )
@@ -175,7 +175,7 @@ func TestFree(t *testing.T) {
 
 func TestCloseWaitsForReaders(t *testing.T) {
 	for _, q := range []storage.Query{{}, {Topics: mustFilter(t, "shared")}} {
-		synctest.Test(t, func(t *testing.T) {
+		bubbletest.Run(t, func(t *testing.T) {
 			s := mustOpen(t, vfs.NewMem(), dir)
 			mustCommit(t, s, newBatches(t, 1, 8)[0])
 			var closing sync.WaitGroup
@@ -191,7 +191,7 @@ func TestCloseWaitsForReaders(t *testing.T) {
 							mustClose(t, s)
 							closed.Add(1)
 						})
-						synctest.Wait()
+						bubbletest.Wait()
 					}
 				}
 				if n := closed.Load(); n != 0 {

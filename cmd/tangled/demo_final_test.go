@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -13,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	tangledv1 "tangled/api/proto/tangled/v1"
+	"tangled/internal/bubbletest"
 )
 
 // streams is a HistoryService whose Follow gives one stream after the other.
@@ -74,7 +74,7 @@ func oneSensor(n int) (*load, []*tangledv1.FollowResponse) {
 // TestFinalityGoesOn: after a stream that broke the next one begins behind the
 // last cursor, also one without a message.
 func TestFinalityGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		l, told := oneSensor(3)
 		alone := &tangledv1.FollowResponse{Cursor: &tangledv1.Cursor{Anchor: 4}}
 		history := &streams{left: []*stream{
@@ -88,7 +88,7 @@ func TestFinalityGoesOn(t *testing.T) {
 		if err := f.wait(t.Context()); err != nil || l.finals.Load() != 3 {
 			t.Errorf("%d final, %v", l.finals.Load(), err)
 		}
-		synctest.Wait()
+		bubbletest.Wait()
 		time.Sleep(2 * followAgain)
 		cancel()
 		<-f.done
@@ -125,7 +125,7 @@ func TestFinalityNoticesDisorder(t *testing.T) {
 // TestFinalityWaitIsBounded: what never becomes final does not hold up the end,
 // and what still does is waited for.
 func TestFinalityWaitIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		l, told := oneSensor(3)
 		f := &finality{load: l, done: make(chan struct{})}
 		start := time.Now()

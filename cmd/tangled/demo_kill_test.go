@@ -3,17 +3,17 @@ package main
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"tangled/gossip/memnet"
+	"tangled/internal/bubbletest"
 	"tangled/internal/localnet"
 	"tangled/message"
 )
 
 // inBubble runs a test on a demo's network in memory.
 func inBubble(t *testing.T, test func(t *testing.T, n *localnet.Network)) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n, err := localnet.Start(t.Context(), localnet.Options{
 			Name: cityName, Middle: 4, Permanodes: 1, Memory: memnet.New(), Dir: t.TempDir(),
 		})

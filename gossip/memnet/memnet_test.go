@@ -9,8 +9,9 @@ import (
 	"os"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"tangled/internal/bubbletest"
 )
 
 func testAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}) }
@@ -36,7 +37,7 @@ func connect(t *testing.T, n *Network) (near, far net.Conn) {
 }
 
 func TestBytesArriveInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		near, far := connect(t, New())
 		sent := make([]byte, 3*pipeSize+17) // more than fits: the writer must wait
 		for i := range sent {
@@ -54,7 +55,7 @@ func TestBytesArriveInOrder(t *testing.T) {
 }
 
 func TestLatency(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := New()
 		n.SetLatency(30 * time.Millisecond)
 		near, far := connect(t, n)
@@ -67,7 +68,7 @@ func TestLatency(t *testing.T) {
 }
 
 func TestDeadlines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		near, far := connect(t, New())
 		near.SetReadDeadline(time.Now().Add(time.Second))
 		start := time.Now()
@@ -96,7 +97,7 @@ func TestDeadlines(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := New()
 		near, far := connect(t, n)
 		far.Write([]byte("last"))
@@ -121,7 +122,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestCut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := New()
 		near, far := connect(t, n)
 		result := make(chan error)
@@ -129,7 +130,7 @@ func TestCut(t *testing.T) {
 			_, err := far.Read(make([]byte, 1))
 			result <- err
 		}()
-		synctest.Wait()
+		bubbletest.Wait()
 		if cut := n.Cut(testAddr(2), testAddr(1)); cut != 1 {
 			t.Errorf("%d cut, want 1", cut)
 		}
@@ -143,7 +144,7 @@ func TestCut(t *testing.T) {
 }
 
 func TestPartition(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := New()
 		near, _ := connect(t, n)
 		n.Partition([]netip.Addr{testAddr(1)}, []netip.Addr{testAddr(2), testAddr(3)})
@@ -174,7 +175,7 @@ func TestPartition(t *testing.T) {
 }
 
 func TestListen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		n := New()
 		at := netip.AddrPortFrom(testAddr(1), 4001)
 		if _, err := n.dial(testAddr(2), at); !errors.Is(err, syscall.ECONNREFUSED) {

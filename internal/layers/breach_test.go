@@ -12,7 +12,7 @@ var plantedRules = rules{
 	module: "m",
 	floors: map[string]int{
 		"cmd/m": 3, "top": 2, "mid": 1, "mid/fake": 0, "beside": 1,
-		"a": 0, "b": 0, "c": 0, "util": 0,
+		"a": 0, "b": 0, "c": 0, "util": 0, "mid/faketest": 0,
 	},
 	limit:     2,
 	lists:     map[string][]string{"top": {"a", "b", "c", "mid"}},
@@ -59,6 +59,8 @@ func TestBreachesAreSeen(t *testing.T) {
 		{name: "testing", pkg: "b", imports: []string{"testing"}, want: "b imports testing: for tests only"},
 		{name: "testing's folder", pkg: "b", imports: []string{"testing/synctest"}, want: "b imports testing/synctest: for tests only"},
 		{name: "a package for tests", pkg: "b", imports: []string{"net/http/httptest"}, want: "b imports net/http/httptest: for tests only"},
+		{name: "a package for tests imports another", pkg: "mid/faketest", imports: []string{"testing"}},
+		{name: "a package of ours for tests", pkg: "mid", imports: []string{"m/mid/faketest"}, want: "mid imports m/mid/faketest: for tests only"},
 		{name: "a name that says nothing", pkg: "util", imports: nil, want: "util: the name says nothing"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

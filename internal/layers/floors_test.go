@@ -37,6 +37,7 @@ var tangledRules = rules{
 		"gossip/memnet":        0, // a libp2p transport in memory
 		"bench/chart":          0, // line charts as PNG and HTML
 		"bench/countfs":        0, // bytes written to a file system
+		"internal/bubbletest":  0, // fake time, for tests
 		"internal/layers":      0,
 		"internal/mutants":     0,
 	},

@@ -17,7 +17,7 @@ import (
 const root = "../.."
 
 func TestFloors(t *testing.T) {
-	imports, err := readImports(root)
+	imports, _, err := readImports(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,6 +26,27 @@ func TestFloors(t *testing.T) {
 	}
 	for _, breach := range tangledRules.breaches(imports) {
 		t.Error(breach)
+	}
+}
+
+// TestBubbles: no test enters a bubble but through the package that lets the race
+// detector live in it.
+func TestBubbles(t *testing.T) {
+	_, tested, err := readImports(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := 0
+	for pkg, imports := range tested {
+		if slices.Contains(imports, "testing/synctest") {
+			t.Errorf("the tests of %s import testing/synctest: use internal/bubbletest", pkg)
+		}
+		if slices.Contains(imports, tangledRules.module+"/internal/bubbletest") {
+			through++
+		}
+	}
+	if through == 0 {
+		t.Errorf("no tests of %d packages use internal/bubbletest", len(tested))
 	}
 }
 
@@ -42,14 +63,14 @@ func TestModuleIsNamed(t *testing.T) {
 	}
 }
 
-// readImports finds the packages below dir and what their production files
-// import on this platform. It reads them in this process and not through
+// readImports finds the packages below dir and what their production files, and
+// their test files, import on this platform. It reads them in this process and not through
 // "go list" because the go command caches a test's result by the files the
 // test itself opened: what a child process read would go unnoticed, and a new
 // breach in another package would pass as "(cached)".
-func readImports(dir string) (map[string][]string, error) {
-	imports := make(map[string][]string)
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+func readImports(dir string) (imports, tested map[string][]string, err error) {
+	imports, tested = make(map[string][]string), make(map[string][]string)
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
@@ -68,9 +89,10 @@ func readImports(dir string) (map[string][]string, error) {
 			return err
 		}
 		imports[filepath.ToSlash(rel)] = pkg.Imports
+		tested[filepath.ToSlash(rel)] = slices.Concat(pkg.TestImports, pkg.XTestImports)
 		return nil
 	})
-	return imports, err
+	return imports, tested, err
 }
 
 func TestReadImports(t *testing.T) {
@@ -78,6 +100,7 @@ func TestReadImports(t *testing.T) {
 	for name, content := range map[string]string{
 		"a/a.go":              "package a\nimport \"m/b\"\n",
 		"a/a_test.go":         "package a\nimport \"testing\"\n",
+		"a/x_test.go":         "package a_test\nimport \"m/a\"\n",
 		"a/folder/only.txt":   "no package",
 		"a/below/below.go":    "package below\nimport (\n\t\"fmt\"\n\t_ \"m/a\"\n)\n",
 		"only/only_test.go":   "package only\n",
@@ -93,13 +116,17 @@ func TestReadImports(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := readImports(dir)
+	got, tested, err := readImports(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string][]string{"a": {"m/b"}, "a/below": {"fmt", "m/a"}, "only": nil}
 	if !maps.EqualFunc(got, want, slices.Equal) {
 		t.Errorf("imports %v, want %v", got, want)
+	}
+	wantTested := map[string][]string{"a": {"testing", "m/a"}, "a/below": nil, "only": nil}
+	if !maps.EqualFunc(tested, wantTested, slices.Equal) {
+		t.Errorf("imports of tests %v, want %v", tested, wantTested)
 	}
 }
 

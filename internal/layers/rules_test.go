@@ -38,7 +38,7 @@ func (r rules) breaches(imports map[string][]string) []string {
 		}
 		var ours []string
 		for _, imp := range imports[pkg] {
-			if testsOnly(imp) {
+			if testsOnly(imp) && !testsOnly(pkg) {
 				breach("%s imports %s: for tests only", pkg, imp)
 			}
 			if slices.Contains(r.pure, pkg) && slices.Contains(r.impure, imp) {

@@ -7,10 +7,10 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"tangled/gossip/memnet"
+	"tangled/internal/bubbletest"
 	"tangled/message"
 	"tangled/node"
 )
@@ -36,7 +36,7 @@ type city struct {
 
 // inBubble fills in what opts leave open and starts the network.
 func inBubble(t *testing.T, opts Options, test func(*city)) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		mem := memnet.New()
 		mem.SetLatency(15 * time.Millisecond)
 		opts.Memory, opts.Dir, opts.DataBits = mem, t.TempDir(), 2

@@ -1,9 +1,4 @@
-//go:build !race
-
 package node
-
-// The detector of races brings the runtime down in this test: a bubble's timers share
-// one of its contexts, and reading the call stack of that runs beyond its end.
 
 import (
 	"context"

@@ -1,0 +1,5 @@
+//go:build !race
+
+package bubbletest
+
+func limitProcessors() (restore func()) { return func() {} }
