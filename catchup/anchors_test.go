@@ -120,7 +120,7 @@ func TestGapWithin(t *testing.T) {
 		}
 		return c.last()
 	}
-	client := NewClient(c.genesis, func(ctx context.Context, q []byte) ([]byte, error) { return Serve(ctx, src, q) })
+	client := NewClient(c.genesis, Peer{Ask: func(ctx context.Context, q []byte) ([]byte, error) { return Serve(ctx, src, q) }})
 	got, err := collect(client.Anchors(t.Context(), 0, c.anchors[0].hash))
 	if !errors.Is(err, ErrNotHere) {
 		t.Errorf("at the gap: %v, want ErrNotHere", err)
@@ -142,14 +142,14 @@ func TestPeerStopsAnswering(t *testing.T) {
 	c.pageSize = 3000
 	failure := errors.New("connection lost")
 	for answers := range 40 {
-		flaky := NewClient(c.genesis, func(ctx context.Context, q []byte) ([]byte, error) {
+		flaky := NewClient(c.genesis, Peer{Ask: func(ctx context.Context, q []byte) ([]byte, error) {
 			if answers--; answers < 0 {
 				return nil, failure
 			}
 			return c.serve(ctx, q)
-		})
+		}})
 		// One request at a time, so that which one fails does not depend on chance.
-		flaky.ask = oneByOne(flaky.ask)
+		flaky.peers[0].Ask = oneByOne(flaky.peers[0].Ask)
 		got, err := collect(flaky.Anchors(t.Context(), 0, c.anchors[0].hash))
 		var invalid *InvalidError
 		if err != nil && (!errors.Is(err, failure) || errors.As(err, &invalid)) {
@@ -178,10 +178,10 @@ func oneByOne(ask func(context.Context, []byte) ([]byte, error)) func(context.Co
 func TestSilentPeer(t *testing.T) {
 	bubbletest.Run(t, func(t *testing.T) {
 		c := mixed(t)
-		silent := NewClient(c.genesis, func(ctx context.Context, _ []byte) ([]byte, error) {
+		silent := NewClient(c.genesis, Peer{Ask: func(ctx context.Context, _ []byte) ([]byte, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		})
+		}})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		got, err := collect(silent.Anchors(ctx, 0, c.anchors[0].hash))
@@ -198,7 +198,7 @@ func TestBreak(t *testing.T) {
 	for stop := range mixedSigned + 1 {
 		bubbletest.Run(t, func(t *testing.T) {
 			var asking atomic.Int32
-			slow := NewClient(c.genesis, func(ctx context.Context, q []byte) ([]byte, error) {
+			slow := NewClient(c.genesis, Peer{Ask: func(ctx context.Context, q []byte) ([]byte, error) {
 				asking.Add(1)
 				defer asking.Add(-1)
 				select {
@@ -208,7 +208,7 @@ func TestBreak(t *testing.T) {
 					time.Sleep(time.Second) // takes its time to notice
 					return nil, ctx.Err()
 				}
-			})
+			}})
 			n := 0
 			for _, err := range slow.Anchors(t.Context(), 0, c.anchors[0].hash) {
 				if err != nil {
@@ -243,13 +243,13 @@ func TestAskingAheadIsBounded(t *testing.T) {
 			most = max(most, asking)
 			served += bytes
 		}
-		client := NewClient(c.genesis, func(ctx context.Context, q []byte) ([]byte, error) {
+		client := NewClient(c.genesis, Peer{Ask: func(ctx context.Context, q []byte) ([]byte, error) {
 			count(1, 0)
 			time.Sleep(time.Millisecond)
 			reply, err := c.serve(ctx, q)
 			count(-1, len(reply))
 			return reply, err
-		})
+		}})
 		taken, ahead := 0, 0
 		for v, err := range client.Anchors(t.Context(), 0, c.anchors[0].hash) {
 			if err != nil {

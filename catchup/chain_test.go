@@ -265,7 +265,7 @@ func (c *chain) serve(ctx context.Context, request []byte) ([]byte, error) {
 
 // client asks the peer, whose answers lie may change.
 func (c *chain) client(lie func(q request, reply []byte) []byte) *Client {
-	return NewClient(c.genesis, func(ctx context.Context, encoded []byte) ([]byte, error) {
+	return NewClient(c.genesis, Peer{Ask: func(ctx context.Context, encoded []byte) ([]byte, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -278,7 +278,7 @@ func (c *chain) client(lie func(q request, reply []byte) []byte) *Client {
 			return nil, err
 		}
 		return lie(q, reply), nil
-	})
+	}})
 }
 
 // collect takes anchors until the sequence ends.

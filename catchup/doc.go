@@ -35,12 +35,23 @@
 // away, or an anchor's list alone is longer than a page, the run takes several
 // pages, at most 64 MiB; until it ends nothing of it is believed.
 //
-// While the consumer works on an anchor, the client asks ahead: the lists of the
-// next run and the next page of bodies, so at most two requests are under way. It
+// While the consumer works on an anchor, the client asks ahead: one peer for the lists
+// of the next run, and every peer for a range of bodies, one page ahead of the page of
+// it that is checked; so at most two requests are under way with a peer. It
 // holds at most 32 MiB of encoded bytes beyond what the consumer took, with two
 // exceptions: a run of several pages, and an anchor that alone is larger, which it
 // gathers whole but gathers no other beside. Decoded, a message takes some 400 bytes more
 // than its encoding.
+//
+// # Several peers
+//
+// The lists come from the first of a client's peers that gives them, the bodies from
+// all. What one has not, or does not give in time, another is asked for: an idle peer
+// takes over the range that has been under way for more than two seconds and more than
+// three times as long as any answer took before, and who is overtaken so is asked no
+// more. Nor is who fails, or lies: its range goes to another, and a lie is charged to
+// nobody else. So one honest peer that has everything is enough, whatever the others
+// do.
 //
 // # Requests
 //
@@ -97,6 +108,7 @@
 // to be charged and not asked again. So is, from [Serve], a request that is none.
 // [ErrNotHere] tells that a peer has not got what was asked: ask another. All other
 // errors are those of the functions passed in: a slow peer, a lost connection, a
-// context that ended, and in Serve our own disk. What a [Client] gave before an error
-// stays true, and another peer can be asked from there.
+// context that ended, and in Serve our own disk. A sequence ends with an error only when
+// none of its peers can go on, with that of the last. What a [Client] gave before it
+// stays true, and other peers can be asked from there.
 package catchup

@@ -276,7 +276,7 @@ func TestOtherChain(t *testing.T) {
 // A back-filled run goes no further than was asked.
 func TestBackfillBeyond(t *testing.T) {
 	c := mixed(t)
-	further := NewClient(c.genesis, func(ctx context.Context, b []byte) ([]byte, error) {
+	further := NewClient(c.genesis, Peer{Ask: func(ctx context.Context, b []byte) ([]byte, error) {
 		q, err := decodeRequest(b)
 		if err != nil {
 			return nil, err
@@ -285,7 +285,7 @@ func TestBackfillBeyond(t *testing.T) {
 			q.until = endless
 		}
 		return c.serve(ctx, q.encode())
-	})
+	}})
 	_, err := collect(further.Backfill(t.Context(), 2, 3, c.anchors[3].hash))
 	var invalid *InvalidError
 	if !errors.As(err, &invalid) || invalid.Reason != ReasonChain {
@@ -300,7 +300,7 @@ func TestEndlessRun(t *testing.T) {
 	var held int
 	previous := c.anchors[0].hash
 	index := uint64(0)
-	client := NewClient(c.genesis, func(_ context.Context, _ []byte) ([]byte, error) {
+	client := NewClient(c.genesis, Peer{Ask: func(_ context.Context, _ []byte) ([]byte, error) {
 		index++
 		next := proof.Commitment{
 			Network: c.genesis.Network(), Index: index, Time: c.start(), Previous: previous, Count: (maxPage - proof.CommitmentSize) / entrySize,
@@ -310,7 +310,7 @@ func TestEndlessRun(t *testing.T) {
 		p := page{end: endMore, content: append(next.Encode(), make([]byte, next.Count*entrySize)...)}
 		held += len(p.content)
 		return p.append([]byte{statusHere}), nil
-	})
+	}})
 	_, err := collect(client.Anchors(t.Context(), 0, c.anchors[0].hash))
 	var invalid *InvalidError
 	if !errors.As(err, &invalid) || invalid.Reason != ReasonEnd {

@@ -3,8 +3,6 @@ package catchup
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 
 	"tangled/merkle"
 	"tangled/message"
@@ -43,10 +41,10 @@ type listed struct {
 	begin, end int // of the list in run.content
 }
 
-// run asks for the anchors from s.from on until they are believed, and checks
+// run asks a peer for the anchors from s.from on until they are believed, and checks
 // their lists; it returns them without messages. The error is errNotYet if there are
 // none yet.
-func (c *Client) run(ctx context.Context, s span) ([]Verified, error) {
+func (c *Client) run(ctx context.Context, of Peer, s span) ([]Verified, error) {
 	r := run{client: c, span: s, time: s.time}
 	for {
 		q := request{kind: kindAnchors, anchor: r.span.from, until: s.until}
@@ -54,7 +52,7 @@ func (c *Client) run(ctx context.Context, s span) ([]Verified, error) {
 			q.anchor = r.open.Index
 			q.index = uint32((len(r.content) - r.parsed - proof.CommitmentSize) / entrySize)
 		}
-		body, err := c.exchange(ctx, q)
+		body, err := exchange(ctx, of, q)
 		if err != nil {
 			return nil, err
 		}
@@ -185,29 +183,4 @@ func (a *listed) list(raw []byte) ([]Included, error) {
 		return nil, invalidf(ReasonList, "list of anchor %d has root %x, want %x", a.commitment.Index, root, a.commitment.Included)
 	}
 	return list, nil
-}
-
-// gather sends run after run, and the error that ended it last of all.
-func (c *Client) gather(ctx context.Context, s span, out chan<- step) {
-	for {
-		anchors, err := c.run(ctx, s)
-		if errors.Is(err, errNotYet) {
-			send(ctx, out, step{})
-			return
-		}
-		if err != nil {
-			send(ctx, out, step{err: fmt.Errorf("anchors from %d: %w", s.from, err)})
-			return
-		}
-		last := anchors[len(anchors)-1].Commitment
-		hash := last.Hash()
-		if !send(ctx, out, step{lists: newLists(anchors)}) {
-			return
-		}
-		if last.Index == s.until {
-			send(ctx, out, step{})
-			return
-		}
-		s.from, s.previous, s.time = last.Index+1, &hash, last.Time
-	}
 }

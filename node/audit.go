@@ -10,7 +10,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"tangled/catchup"
-	"tangled/gossip"
 	"tangled/merkle"
 	"tangled/proof"
 	"tangled/storage"
@@ -57,9 +56,7 @@ func (n *Node) Audit(ctx context.Context, of peer.ID, progress func(done, total 
 	return a.report, err
 }
 
-func (n *Node) isConnected(id peer.ID) bool {
-	return slices.ContainsFunc(n.gossip.Peers(), func(p gossip.PeerInfo) bool { return p.ID == id && p.Connected })
-}
+func (n *Node) isConnected(id peer.ID) bool { return slices.Contains(n.connectedPeers(), id) }
 
 func (a *audit) run(ctx context.Context) error {
 	status, err := a.client.Status(ctx)

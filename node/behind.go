@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -21,34 +22,65 @@ const (
 	// the loop, which answers nobody meanwhile.
 	adoptMessages = 4096
 	adoptAnchors  = 256
+	// syncHelpers is how many peers are asked beside the one that is ahead. With more,
+	// their pages would not fit what a catch-up holds.
+	syncHelpers = 3
 )
 
 // syncClient asks one peer.
 func (n *Node) syncClient(of peer.ID) *catchup.Client {
-	return catchup.NewClient(n.opts.Genesis, func(ctx context.Context, request []byte) ([]byte, error) {
+	return catchup.NewClient(n.opts.Genesis, n.syncPeer(of))
+}
+
+func (n *Node) syncPeer(of peer.ID) catchup.Peer {
+	return catchup.Peer{Ask: func(ctx context.Context, request []byte) ([]byte, error) {
 		ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 		defer cancel()
 		return n.askSync(ctx, of, request)
-	})
+	}}
+}
+
+// syncFrom asks peers: the first, and the others for what any may have. Each is
+// charged for what it gets wrong itself.
+func (n *Node) syncFrom(of ...peer.ID) *catchup.Client {
+	peers := make([]catchup.Peer, len(of))
+	for i, id := range of {
+		peers[i] = n.syncPeer(id)
+		peers[i].Charge = func(err *catchup.InvalidError) { n.gossip.Penalise(id, err.Error()) }
+	}
+	return catchup.NewClient(n.opts.Genesis, peers...)
+}
+
+// connectedPeers are those that can be asked now.
+func (n *Node) connectedPeers() (ids []peer.ID) {
+	for _, p := range n.gossip.Peers() {
+		if p.Connected {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
+
+// withHelpers are a peer and others that may be asked beside it.
+func (n *Node) withHelpers(of peer.ID) []peer.ID {
+	others := slices.DeleteFunc(n.connectedPeers(), func(id peer.ID) bool { return id == of })
+	return append([]peer.ID{of}, others[:min(len(others), syncHelpers)]...)
 }
 
 // lookAhead compares anchors with a peer and takes over what is final there, if
-// this node is far behind, or fills its gaps from it. One peer at a time.
+// this node is far behind, or fills its gaps from it; other peers help.
 func (n *Node) lookAhead(ctx context.Context, of peer.ID) {
 	if len(n.opts.Genesis.Committee) == 0 || n.alarm.Load() != nil || n.diskLow.Load() || !n.syncing.TryLock() {
 		return
 	}
 	defer n.syncing.Unlock()
 	if err := n.syncWith(ctx, of); err != nil && ctx.Err() == nil {
-		if invalid := new(catchup.InvalidError); errors.As(err, &invalid) {
-			n.gossip.Penalise(of, "catch-up: "+err.Error())
-		}
 		n.opts.Logger.Info("catch-up from this peer stopped", "peer", of, "error", err)
 	}
 }
 
 func (n *Node) syncWith(ctx context.Context, of peer.ID) error {
-	client := n.syncClient(of)
+	client := n.syncFrom(n.withHelpers(of)...)
 	status, err := client.Status(ctx)
 	if errors.Is(err, catchup.ErrNotHere) {
 		return nil // nothing is final there

@@ -53,8 +53,9 @@ func (n *Node) fetchSnapshot(ctx context.Context, of peer.ID, client *catchup.Cl
 		return "", fmt.Errorf("fetch snapshot %d: %w", s.Index, err)
 	}
 	_, err = n.readSnapshot(part, snapshot.Sink{})
-	if invalid := new(snapshot.InvalidError); errors.As(err, &invalid) {
-		return "", errors.Join(&catchup.InvalidError{Reason: catchup.ReasonSnapshot, Err: err}, os.Remove(part))
+	if errors.As(err, new(*snapshot.InvalidError)) {
+		n.gossip.Penalise(of, err.Error())
+		return "", errors.Join(err, os.Remove(part))
 	}
 	if err != nil {
 		return "", err

@@ -75,13 +75,9 @@ func (n *Node) Info(ctx context.Context) (Info, error) {
 		WitnessBits:  n.rules.WitnessBits,
 		Messages:     n.store.Count(),
 		Unhealthy:    n.Health(),
+		Peers:        len(n.connectedPeers()),
 		Seat:         -1,
 		Alarm:        n.alarm.Load(),
-	}
-	for _, p := range n.gossip.Peers() {
-		if p.Connected {
-			info.Peers++
-		}
 	}
 	err := n.ask(ctx, func(l *loop) {
 		s := l.tangle.Stats()

@@ -17,7 +17,7 @@ func (n *Node) leave() {
 	n.flush()
 	patience := time.NewTimer(leavePatience)
 	defer patience.Stop()
-	for n.hasPeers() {
+	for len(n.connectedPeers()) > 0 {
 		// Before the look: what is approved after it rings.
 		next := n.tips.approved.wait()
 		if !n.tips.hasOwn() {
@@ -31,13 +31,4 @@ func (n *Node) leave() {
 			return
 		}
 	}
-}
-
-func (n *Node) hasPeers() bool {
-	for _, p := range n.gossip.Peers() {
-		if p.Connected {
-			return true
-		}
-	}
-	return false
 }

@@ -103,19 +103,19 @@ func (n *Node) mend(ctx context.Context, anchor uint64) error {
 	if err != nil {
 		return err
 	}
-	failed := errors.New("no peer is connected")
-	for _, p := range n.gossip.Peers() {
-		if !p.Connected {
-			continue
+	peers := n.connectedPeers()
+	if len(peers) == 0 {
+		return errors.New("no peer is connected")
+	}
+	for v, err := range n.syncFrom(peers...).Backfill(ctx, anchor, anchor, end) {
+		if err != nil {
+			return err
 		}
-		for v, err := range n.syncClient(p.ID).Backfill(ctx, anchor, anchor, end) {
-			if failed = err; err != nil {
-				break
-			}
-			return n.restoreMessages(v.Messages, v.Commitment.Time)
+		if err := n.restoreMessages(v.Messages, v.Commitment.Time); err != nil {
+			return err
 		}
 	}
-	return failed
+	return nil
 }
 
 // restoreMessages stores those again that cannot be read.

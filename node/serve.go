@@ -67,9 +67,10 @@ func (n *Node) syncSource(bodies *storage.Bodies) catchup.Source {
 	}
 }
 
-// notHere turns the store's word for what it has not got into that of catch-up.
+// notHere turns the store's words for what it has not got, or cannot read, into that
+// of catch-up: another peer may have it.
 func notHere(err error) error {
-	if errors.Is(err, storage.ErrNotFound) {
+	if errors.Is(err, storage.ErrNotFound) || errors.As(err, new(*storage.CorruptionError)) {
 		return catchup.ErrNotHere
 	}
 	return err
