@@ -47,9 +47,8 @@
 //
 // The lists come from the first of a client's peers that gives them, the bodies from
 // all. What one has not, or does not give in time, another is asked for: an idle peer
-// takes over the range that has been under way for more than two seconds and more than
-// three times as long as any answer took before, and who is overtaken so is asked no
-// more. Nor is who fails, or lies: its range goes to another, and a lie is charged to
+// is asked, too, for a range that has been under way for more than two seconds and three
+// times as long as any answer took before, and who is overtaken so is asked no more. Nor is who fails, or lies: its range goes to another, and a lie is charged to
 // nobody else. So one honest peer that has everything is enough, whatever the others
 // do.
 //

@@ -98,6 +98,7 @@ func (c *chain) crowd(manners ...manner) (*Client, *crowd) {
 // long is a chain of many ranges, in runs of ten anchors.
 func long(t testing.TB) *chain {
 	c := newChain(t, 0)
+	c.pageSize = 5000
 	for i := range 100 {
 		if i%10 == 9 {
 			c.grow(i%7, 0, 1, 2)
@@ -207,7 +208,7 @@ func TestSlowPeer(t *testing.T) {
 		})
 	}
 	c := long(t)
-	for _, slow := range []time.Duration{4 * time.Second, 10 * time.Second} {
+	for _, slow := range []time.Duration{4 * time.Second, 20 * time.Second} {
 		bubbletest.Run(t, func(t *testing.T) {
 			client, k := c.crowd(pace(3*time.Second), pace(slow), pace(3*time.Second))
 			got, err := collect(client.Anchors(t.Context(), 0, c.anchors[0].hash))

@@ -89,6 +89,11 @@ func (c *Client) fetch(ctx context.Context, w *work, of *streamPeer) {
 			return
 		}
 		bodies, err := c.page(f)
+		size := 0
+		for _, body := range bodies {
+			size += len(body)
+		}
+		w.land(f, size)
 		if err != nil {
 			if w.fail(f, 0, err) {
 				of.charge(err)
@@ -96,7 +101,7 @@ func (c *Client) fetch(ctx context.Context, w *work, of *streamPeer) {
 			continue
 		}
 		checker.Wait()
-		checker.Go(func() { c.check(w, f, bodies) })
+		checker.Go(func() { c.check(w, f, bodies, size) })
 	}
 }
 
@@ -113,12 +118,8 @@ func (c *Client) page(f *flight) ([][]byte, error) {
 
 // check decodes the bodies of a range and puts them in their places, unless another
 // peer's are there.
-func (c *Client) check(w *work, f *flight, bodies [][]byte) {
-	size := 0
-	for _, body := range bodies {
-		size += len(body)
-	}
-	if !w.arrived(f, size) {
+func (c *Client) check(w *work, f *flight, bodies [][]byte, size int) {
+	if !w.claim(f, size) {
 		return
 	}
 	l := f.lists

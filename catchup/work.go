@@ -3,6 +3,7 @@ package catchup
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -108,12 +109,10 @@ type bodyRange struct {
 // flight is one request for a range.
 type flight struct {
 	*bodyRange
-	of      *streamPeer
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	since   time.Time
-	overdue *time.Timer // wakes up whoever may ask, too
-	limit   time.Duration
+	of     *streamPeer
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	since  time.Time
 }
 
 // streamPeer is a peer as one stream sees it.
@@ -173,9 +172,14 @@ func (w *work) take(ctx context.Context, of *streamPeer) (f *flight, ok bool) {
 		if w.ended || of.gone {
 			return nil, false
 		}
+		wait := time.Duration(math.MaxInt64)
 		for _, r := range w.asked {
-			if r.mayOvertake(of) {
+			overdue, ok := w.overdue(r, of)
+			if ok && overdue <= 0 {
 				return w.ask(ctx, r, of), true
+			}
+			if ok {
+				wait = min(wait, overdue)
 			}
 		}
 		at := slices.IndexFunc(w.todo, func(r *bodyRange) bool { return r.mayHave(of) })
@@ -185,22 +189,25 @@ func (w *work) take(ctx context.Context, of *streamPeer) (f *flight, ok bool) {
 			w.changed.Broadcast()
 			return w.ask(ctx, r, of), true
 		}
+		timer := time.AfterFunc(wait, w.changed.Broadcast)
 		w.changed.Wait()
+		timer.Stop()
 	}
 }
 
-// mayOvertake tells whether a peer is to be asked for what others have had time
-// enough to give.
-func (r *bodyRange) mayOvertake(of *streamPeer) bool {
+// overdue tells in what time a peer may be asked for what others are asked for
+// already and have not given; not ok if it may not.
+func (w *work) overdue(r *bodyRange, of *streamPeer) (in time.Duration, ok bool) {
 	if r.checking || !r.mayHave(of) {
-		return false
+		return 0, false
 	}
 	for _, f := range r.flights {
-		if f.of == of || time.Since(f.since) < f.limit {
-			return false
+		if f.of == of {
+			return 0, false
 		}
+		in = max(in, max(leastPatience, 3*w.slowest)-time.Since(f.since))
 	}
-	return true
+	return in, true
 }
 
 // mayHave tells whether it makes sense to ask a peer for a range.
@@ -214,30 +221,38 @@ func (w *work) hasRoom() bool {
 }
 
 func (w *work) ask(ctx context.Context, r *bodyRange, of *streamPeer) *flight {
-	f := &flight{bodyRange: r, of: of, since: time.Now(), limit: max(leastPatience, 3*w.slowest)}
+	f := &flight{bodyRange: r, of: of, since: time.Now()}
 	f.ctx, f.cancel = context.WithCancelCause(ctx)
-	f.overdue = time.AfterFunc(f.limit, w.changed.Broadcast)
 	r.flights = append(r.flights, f)
 	w.flights++
 	return f
 }
 
-// arrived tells that bodies came, and whether they are wanted: another flight may
-// have them checked or done.
-func (w *work) arrived(f *flight, size int) bool {
+// land tells that a request has its answer: bodies of so many bytes, or none.
+func (w *work) land(f *flight, size int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.land(f)
-	w.slowest = max(w.slowest, time.Since(f.since))
+	w.flights--
+	w.held += size
+	if size > 0 {
+		w.slowest = max(w.slowest, time.Since(f.since))
+	}
+}
+
+// claim tells whether what has landed is to be checked: another flight may have the
+// range checked, or done.
+func (w *work) claim(f *flight, size int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for f.checking && !f.done && !w.ended {
 		w.changed.Wait()
 	}
 	if f.done || f.of.gone || w.ended {
+		w.held -= size
 		w.drop(f)
 		return false
 	}
 	f.checking = true
-	w.held += size
 	l := f.lists
 	for a, _ := l.at(f.from); a < len(l.anchors) && l.starts[a] < f.to; a++ {
 		if v := &l.anchors[a]; v.Messages == nil {
@@ -245,12 +260,6 @@ func (w *work) arrived(f *flight, size int) bool {
 		}
 	}
 	return true
-}
-
-// land ends a request.
-func (w *work) land(f *flight) {
-	f.overdue.Stop()
-	w.flights--
 }
 
 // drop ends a flight, whose range waits for another then, if nobody has it.
@@ -277,8 +286,8 @@ func (w *work) wait(r *bodyRange) {
 }
 
 // put tells that the first count messages of a range are checked and in their
-// places. What the peer left out is to be asked for; peers that are still at it are
-// not asked any more.
+// places. What the peer left out is to be asked for. Who is still at it may stop, and
+// is asked no more where it began before this one.
 func (w *work) put(f *flight, count int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -286,9 +295,10 @@ func (w *work) put(f *flight, count int) {
 	r.done, f.of.refusals = true, 0
 	w.asked = slices.DeleteFunc(w.asked, func(other *bodyRange) bool { return other == r })
 	for _, other := range r.flights {
-		if other != f && !f.of.gone {
+		if !f.of.gone && other.since.Before(f.since) {
 			w.leaveLocked(other.of, errOvertaken)
 		}
+		other.cancel(errOvertaken)
 	}
 	w.drop(f)
 	if r.from+count < r.to {
@@ -308,8 +318,8 @@ func (l *lists) take(from, to int) {
 	}
 }
 
-// fail tells that a peer did not give what it was asked for, or that it is not true,
-// size bytes of it. It is asked no more, unless it only has it not. first tells
+// fail tells that a peer did not give what it was asked for, or that what was claimed
+// is not true, size bytes of it. It is asked no more, unless it only has it not. first tells
 // whether this is news.
 func (w *work) fail(f *flight, size int, err error) (first bool) {
 	w.mu.Lock()
@@ -317,8 +327,6 @@ func (w *work) fail(f *flight, size int, err error) (first bool) {
 	if size > 0 {
 		w.held -= size
 		f.checking = false
-	} else {
-		w.land(f)
 	}
 	of := f.of
 	first = !w.ended && !f.done && (size > 0 || !of.gone)

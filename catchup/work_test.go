@@ -39,7 +39,7 @@ func flightsFor(t *testing.T, w *work) (a, b *flight) {
 		t.Fatal("over")
 	}
 	a, _ = w.take(t.Context(), w.peers[0])
-	time.Sleep(a.limit)
+	time.Sleep(leastPatience)
 	b, _ = w.take(t.Context(), w.peers[1])
 	if a.bodyRange != b.bodyRange {
 		t.Fatal("the second peer is asked for another range")
@@ -54,11 +54,13 @@ func TestOneAnswerIsChecked(t *testing.T) {
 		bubbletest.Run(t, func(t *testing.T) {
 			w := newWork([]*streamPeer{new(streamPeer), new(streamPeer)})
 			a, b := flightsFor(t, w)
-			if !w.arrived(a, 1000) {
+			w.land(a, 1000)
+			w.land(b, 900)
+			if !w.claim(a, 1000) {
 				t.Fatal("the first answer is not wanted")
 			}
 			wanted := make(chan bool, 1)
-			go func() { wanted <- w.arrived(b, 900) }()
+			go func() { wanted <- w.claim(b, 900) }()
 			bubbletest.Wait()
 			if len(wanted) > 0 {
 				t.Fatal("the second answer does not wait for the first one's check")
@@ -76,11 +78,35 @@ func TestOneAnswerIsChecked(t *testing.T) {
 				w.put(b, 5)
 				held = 900
 			}
-			if w.held != held || len(w.complete) != 1 || a.of.gone != lies || b.of.gone == lies {
+			if w.held != held || len(w.complete) != 1 || a.of.gone != lies || b.of.gone {
 				t.Errorf("%d bytes held, want %d; %d anchors complete; gone: %t, %t", w.held, held, len(w.complete), a.of.gone, b.of.gone)
 			}
 			if b.ctx.Err() == nil || a.ctx.Err() == nil {
 				t.Error("a request is not ended")
+			}
+		})
+	}
+}
+
+// Who is overtaken is asked no more; who tried to overtake and did not is.
+func TestOvertaken(t *testing.T) {
+	for _, faster := range []int{0, 1} {
+		bubbletest.Run(t, func(t *testing.T) {
+			w := newWork([]*streamPeer{new(streamPeer), new(streamPeer)})
+			a, b := flightsFor(t, w)
+			first, second := []*flight{a, b}[faster], []*flight{a, b}[1-faster]
+			w.land(first, 1000)
+			w.claim(first, 1000)
+			w.put(first, 5)
+			w.land(second, 0)
+			if second.ctx.Err() == nil || w.fail(second, 0, second.ctx.Err()) {
+				t.Error("the second request is not ended, or a failure")
+			}
+			if a.of.gone != (faster == 1) || b.of.gone {
+				t.Errorf("request %d came first, gone: %t, %t", faster, a.of.gone, b.of.gone)
+			}
+			if w.flights != 0 || len(w.asked)+len(w.todo) != 0 {
+				t.Errorf("%d requests under way, %d ranges asked for and %d to do", w.flights, len(w.asked), len(w.todo))
 			}
 		})
 	}
@@ -92,12 +118,14 @@ func TestWhatIsLeftComesFirst(t *testing.T) {
 		w := newWork([]*streamPeer{new(streamPeer), new(streamPeer)})
 		w.add(runOf(10, 10, 10), 10)
 		first, _ := w.take(t.Context(), w.peers[0])
-		w.arrived(first, 10)
+		w.land(first, 10)
+		w.claim(first, 10)
 		w.put(first, 4) // of ten
 		rest, _ := w.take(t.Context(), first.of)
 		if rest.from != 4 || rest.to != 10 || rest.last != 1 {
 			t.Errorf("after a part: %d to %d of anchor %d", rest.from, rest.to, rest.last)
 		}
+		w.land(rest, 0)
 		w.fail(rest, 0, errLost)
 		again, _ := w.take(t.Context(), w.peers[1])
 		if again.bodyRange != rest.bodyRange {
