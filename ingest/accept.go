@@ -94,6 +94,7 @@ func (b *Broker) finish(c *conn, panicked bool) {
 	if cl == nil {
 		return
 	}
+	cl.endRetained()
 	cl.mqtt.Stop(nil)
 	if panicked {
 		b.dropSession(cl.mqtt)

@@ -43,6 +43,9 @@ type Broker struct {
 
 	inFlight   chan struct{} // a token for each reading being issued
 	publishers sync.Pool     // of *mqtt.Client, see distribute
+	// retained keeps who reads mochi's index of retained messages, which takes no lock,
+	// apart from who changes it.
+	retained sync.RWMutex
 
 	closing     chan struct{} // closed when Close begins
 	accepting   sync.WaitGroup

@@ -37,11 +37,12 @@ type client struct {
 	rechecked   atomic.Bool // its subscriptions were checked since it connected
 	refusals    int         // readings refused on this connection; the inbox's worker counts
 
-	aliases     map[uint16]string
-	subscribeID uint16       // packet identifier of the SUBSCRIBE or UNSUBSCRIBE being processed
-	denied      map[int]byte // reason codes for its filters, by position
-	started     bool         // the inbox has a worker
-	lastRead    int64        // when the newest packet came, in ns of the broker's clock
+	aliases       map[uint16]string
+	subscribeID   uint16       // packet identifier of the SUBSCRIBE or UNSUBSCRIBE being processed
+	denied        map[int]byte // reason codes for its filters, by position
+	started       bool         // the inbox has a worker
+	readsRetained bool         // holds Broker.retained
+	lastRead      int64        // when the newest packet came, in ns of the broker's clock
 }
 
 // publish takes a PUBLISH in. It blocks while the client's window or the

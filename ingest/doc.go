@@ -86,5 +86,7 @@
 // anything is durable and passes Wills by every check. The hook turns them
 // into something without effect. It also keeps the client's Receive Maximum
 // itself, since mochi's own count leaks and takes a read lock twice in one
-// goroutine, which deadlocks with a writer in between.
+// goroutine, which deadlocks with a writer in between. And it keeps a SUBSCRIBE
+// that looks for retained messages apart from a reading that is retained: mochi's
+// index of them is read without a lock.
 package ingest

@@ -19,7 +19,8 @@ func (*hook) ID() string { return "ingest" }
 func (*hook) Provides(method byte) bool {
 	switch method {
 	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablished, mqtt.OnACLCheck,
-		mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnSubscribe, mqtt.OnPublishDropped, mqtt.OnClientExpired:
+		mqtt.OnPacketRead, mqtt.OnPacketEncode, mqtt.OnPacketSent, mqtt.OnPacketProcessed, mqtt.OnSubscribe,
+		mqtt.OnPublishDropped, mqtt.OnClientExpired:
 		return true
 	}
 	return false
@@ -116,6 +117,21 @@ func (h *hook) OnSubscribe(mc *mqtt.Client, pk packets.Packet) packets.Packet {
 		return cl.subscribe(pk)
 	}
 	return pk
+}
+
+// OnPacketSent follows the SUBACK, which may wait for the client. Then mochi looks
+// for retained messages.
+func (*hook) OnPacketSent(mc *mqtt.Client, pk packets.Packet, _ []byte) {
+	if cl := clientOf(mc); cl != nil && pk.FixedHeader.Type == packets.Suback {
+		cl.beginRetained()
+	}
+}
+
+// OnPacketProcessed follows the last of the retained messages.
+func (*hook) OnPacketProcessed(mc *mqtt.Client, pk packets.Packet, _ error) {
+	if cl := clientOf(mc); cl != nil && pk.FixedHeader.Type == packets.Subscribe {
+		cl.endRetained()
+	}
 }
 
 // OnPacketEncode completes what mochi is about to write. A PUBLISH waits here,

@@ -33,6 +33,42 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	connect(t, b, "hostile", 5, false).ping()
 }
 
+// mochi reads its index of retained messages without a lock while another
+// connection's message changes it: the race detector tells.
+func TestRetainedIndexIsReadAlone(t *testing.T) {
+	b := start(t, Options{Issuer: &instantIssuer{}})
+	const rounds, topics = 1000, 5
+	publisher, reader := connect(t, b, "publisher", 5, true), connect(t, b, "reader", 5, true)
+	var readings, subscriptions []byte
+	for i := range uint16(rounds) {
+		pk := publish(fmt.Sprintf("a/%d", i%topics), "x", 1, i+1, false)
+		pk.FixedHeader.Retain = true
+		readings = append(readings, encode(t, pk, 5)...)
+		subscriptions = append(subscriptions, encode(t, packets.Packet{
+			FixedHeader: packets.FixedHeader{Type: packets.Subscribe}, PacketID: i + 1,
+			Filters: packets.Subscriptions{{Filter: "a/+"}},
+		}, 5)...)
+	}
+	publisher.write(readings)
+	reader.write(subscriptions)
+	for i := range uint16(rounds) {
+		publisher.expectAck(packets.Puback, i+1, 0)
+	}
+	for acked := 0; acked < rounds; {
+		pk, _, err := reader.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pk.FixedHeader.Type == packets.Suback {
+			acked++
+		}
+	}
+	if got := b.server.Topics.Retained.Len(); got != topics+ownRetained {
+		t.Errorf("%d messages are retained, want %d", got-ownRetained, topics)
+	}
+	await(t, "nobody reads the index any more", b.retained.TryLock)
+}
+
 // mochi's own rules let a filter match the topics below it and allow what no
 // rule speaks of.
 func TestRightsAreExact(t *testing.T) {

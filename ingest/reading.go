@@ -70,6 +70,10 @@ func (b *Broker) distribute(origin string, pk packets.Packet) {
 			b.metrics.notRetained.Inc()
 		}
 	}
+	if pk.FixedHeader.Retain {
+		b.retained.Lock()
+		defer b.retained.Unlock()
+	}
 	p := b.publishers.Get().(*mqtt.Client)
 	p.ID = origin
 	if err := b.server.InjectPacket(p, pk); err != nil {

@@ -37,6 +37,20 @@ func (cl *client) subscribe(pk packets.Packet) packets.Packet {
 	return pk
 }
 
+// beginRetained keeps the index of retained messages as it is until endRetained.
+func (cl *client) beginRetained() {
+	cl.broker.retained.RLock()
+	cl.readsRetained = true
+}
+
+// endRetained is also for a connection that ended in between.
+func (cl *client) endRetained() {
+	if cl.readsRetained {
+		cl.readsRetained = false
+		cl.broker.retained.RUnlock()
+	}
+}
+
 // judge is the reason code of SUBACK for a filter, success where the client
 // may have it.
 func (cl *client) judge(filter string) byte {
