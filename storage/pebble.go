@@ -97,10 +97,19 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 	// What is deleted by key is own messages that became final, a row each: not worth
 	// a compaction of its own, which by default they get again and again.
 	po.Experimental.TombstoneDenseCompactionThreshold = -1
+	po.Experimental.SpanPolicyFunc = tableOfItsOwn
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return po
+}
+
+// tableOfItsOwn ends every file of Pebble's with the last row of one of our tables.
+// Rows by ID and by anchor come nearly in order: a file of them alone overlaps none
+// below, and is moved down where one with rows of all tables would be merged with all
+// there is, level after level.
+func tableOfItsOwn(start []byte) (pebble.SpanPolicy, []byte, error) {
+	return pebble.SpanPolicy{}, []byte{start[0] + 1}, nil
 }
 
 // pebbleLogger keeps Pebble from ending the process: by its own account it
