@@ -62,6 +62,10 @@ func (c *checker) row(t checked, it *pebble.Iterator, key []byte) {
 func (c *checker) skip(it *pebble.Iterator, t checked, behind, end []byte) bool {
 	cause := it.Error()
 	c.unreadable[t.table] = true
+	seek := func(key []byte) bool {
+		it.SeekLT(behind) // where it failed Pebble would seek by going on, into the same block
+		return it.SeekGE(key)
+	}
 	size := max(t.keySize, len(behind)) + 1
 	bad, good := padded(behind, size), padded(end, size)
 	for {
@@ -69,14 +73,14 @@ func (c *checker) skip(it *pebble.Iterator, t checked, behind, end []byte) bool 
 		if !ok || c.ctx.Err() != nil {
 			break
 		}
-		it.SeekGE(middle)
+		seek(middle)
 		if it.Error() != nil {
 			bad = middle
 		} else {
 			good = middle
 		}
 	}
-	ok := it.SeekGE(good)
+	ok := seek(good)
 	to := []byte("the end")
 	if ok {
 		to = fmt.Appendf(nil, "%x", it.Key()[1:])

@@ -3,6 +3,7 @@ package storage
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -11,8 +12,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
-// memTableSize is how many bytes are written before a table is made of them.
-const memTableSize = 32 << 20
+// memTableSize is how many bytes are written before files are made of them. Half of it
+// costs 5 us more a message in merging what it makes twice as often.
+const memTableSize = 64 << 20
 
 // cacheSize makes room for the memtables, which Pebble takes out of the cache: with
 // the one that takes the writes and the one being flushed nothing would be left of
@@ -86,9 +88,12 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 		FormatMajorVersion: pebble.FormatNewest,
 		MemTableSize:       memTableSize,
 		// A burst of ingest outruns compaction; reads stay quick enough while
-		// it catches up, so do not stall writers early.
+		// it catches up, so do not stall writers early. What overlaps most, the rows by
+		// topic, is merged with all below it each time: rather eight files at a time
+		// than four.
 		MemTableStopWritesThreshold: 4,
-		L0StopWritesThreshold:       24,
+		L0CompactionThreshold:       8,
+		L0StopWritesThreshold:       48,
 		Logger:                      pebbleLogger{s: s, log: opts.Logger},
 	}
 	// Zstandard at the last level, where almost all bytes are: a reading of 256 bytes
@@ -108,8 +113,11 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 // Rows by ID and by anchor come nearly in order: a file of them alone overlaps none
 // below, and is moved down where one with rows of all tables would be merged with all
 // there is, level after level.
-func tableOfItsOwn(start []byte) (pebble.SpanPolicy, []byte, error) {
-	return pebble.SpanPolicy{}, []byte{start[0] + 1}, nil
+func tableOfItsOwn(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	if len(start) == 0 || start[0] == math.MaxUint8 {
+		return policy, nil, nil // the last there can be
+	}
+	return policy, []byte{start[0] + 1}, nil
 }
 
 // pebbleLogger keeps Pebble from ending the process: by its own account it
