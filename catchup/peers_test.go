@@ -44,6 +44,11 @@ func lying(kind byte) manner {
 	}
 }
 
+// empty gives bodies of no bytes.
+func empty(context.Context, *chain, []byte) ([]byte, error) {
+	return appendBodies([]byte{statusHere}, [][]byte{nil}), nil
+}
+
 // only has a peer answer one kind of request in a manner, and others honestly.
 func only(kind byte, m manner) manner {
 	return func(ctx context.Context, c *chain, encoded []byte) ([]byte, error) {
@@ -151,6 +156,7 @@ func TestOnePeerFails(t *testing.T) {
 	}{
 		{name: "lies in lists", manner: lying(kindAnchors), bodies: 1, charged: 1},
 		{name: "lies in bodies", manner: lying(kindBodies), lists: true, bodies: 2, charged: 1},
+		{name: "gives empty bodies", manner: only(kindBodies, empty), lists: true, bodies: 2, charged: 1},
 		{name: "has pruned lists", manner: only(kindAnchors, pruned), bodies: 1 << 20},
 		{name: "has pruned bodies", manner: only(kindBodies, pruned), lists: true, bodies: mostRefusals},
 		{name: "is lost", manner: lost, bodies: 1},

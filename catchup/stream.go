@@ -95,13 +95,13 @@ func (c *Client) fetch(ctx context.Context, w *work, of *streamPeer) {
 		}
 		w.land(f, size)
 		if err != nil {
-			if w.fail(f, 0, err) {
+			if w.fail(f, err) {
 				of.charge(err)
 			}
 			continue
 		}
 		checker.Wait()
-		checker.Go(func() { c.check(w, f, bodies, size) })
+		checker.Go(func() { c.check(w, f, bodies) })
 	}
 }
 
@@ -118,8 +118,8 @@ func (c *Client) page(f *flight) ([][]byte, error) {
 
 // check decodes the bodies of a range and puts them in their places, unless another
 // peer's are there.
-func (c *Client) check(w *work, f *flight, bodies [][]byte, size int) {
-	if !w.claim(f, size) {
+func (c *Client) check(w *work, f *flight, bodies [][]byte) {
+	if !w.claim(f) {
 		return
 	}
 	l := f.lists
@@ -135,7 +135,7 @@ func (c *Client) check(w *work, f *flight, bodies [][]byte, size int) {
 	})
 	if err == nil {
 		w.put(f, len(bodies))
-	} else if w.fail(f, size, err) {
+	} else if w.fail(f, err) {
 		f.of.charge(err)
 	}
 }

@@ -109,10 +109,12 @@ type bodyRange struct {
 // flight is one request for a range.
 type flight struct {
 	*bodyRange
-	of     *streamPeer
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	since  time.Time
+	of      *streamPeer
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	since   time.Time
+	size    int  // of the bodies that came
+	claimed bool // they are being checked
 }
 
 // streamPeer is a peer as one stream sees it.
@@ -234,6 +236,7 @@ func (w *work) land(f *flight, size int) {
 	defer w.mu.Unlock()
 	w.flights--
 	w.held += size
+	f.size = size
 	if size > 0 {
 		w.slowest = max(w.slowest, time.Since(f.since))
 	}
@@ -241,18 +244,18 @@ func (w *work) land(f *flight, size int) {
 
 // claim tells whether what has landed is to be checked: another flight may have the
 // range checked, or done.
-func (w *work) claim(f *flight, size int) bool {
+func (w *work) claim(f *flight) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for f.checking && !f.done && !w.ended {
 		w.changed.Wait()
 	}
 	if f.done || f.of.gone || w.ended {
-		w.held -= size
+		w.held -= f.size
 		w.drop(f)
 		return false
 	}
-	f.checking = true
+	f.checking, f.claimed = true, true
 	l := f.lists
 	for a, _ := l.at(f.from); a < len(l.anchors) && l.starts[a] < f.to; a++ {
 		if v := &l.anchors[a]; v.Messages == nil {
@@ -319,17 +322,17 @@ func (l *lists) take(from, to int) {
 }
 
 // fail tells that a peer did not give what it was asked for, or that what was claimed
-// is not true, size bytes of it. It is asked no more, unless it only has it not. first tells
-// whether this is news.
-func (w *work) fail(f *flight, size int, err error) (first bool) {
+// is not true. It is asked no more, unless it only has it not. first tells whether
+// this is news.
+func (w *work) fail(f *flight, err error) (first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if size > 0 {
-		w.held -= size
+	if f.claimed {
+		w.held -= f.size
 		f.checking = false
 	}
 	of := f.of
-	first = !w.ended && !f.done && (size > 0 || !of.gone)
+	first = !w.ended && !f.done && (f.claimed || !of.gone)
 	w.drop(f)
 	lacks := errors.Is(err, ErrNotHere)
 	if lacks {

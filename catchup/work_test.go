@@ -56,17 +56,17 @@ func TestOneAnswerIsChecked(t *testing.T) {
 			a, b := flightsFor(t, w)
 			w.land(a, 1000)
 			w.land(b, 900)
-			if !w.claim(a, 1000) {
+			if !w.claim(a) {
 				t.Fatal("the first answer is not wanted")
 			}
 			wanted := make(chan bool, 1)
-			go func() { wanted <- w.claim(b, 900) }()
+			go func() { wanted <- w.claim(b) }()
 			bubbletest.Wait()
 			if len(wanted) > 0 {
 				t.Fatal("the second answer does not wait for the first one's check")
 			}
 			if lies {
-				w.fail(a, 1000, errors.New("a lie"))
+				w.fail(a, errors.New("a lie"))
 			} else {
 				w.put(a, 5)
 			}
@@ -96,10 +96,10 @@ func TestOvertaken(t *testing.T) {
 			a, b := flightsFor(t, w)
 			first, second := []*flight{a, b}[faster], []*flight{a, b}[1-faster]
 			w.land(first, 1000)
-			w.claim(first, 1000)
+			w.claim(first)
 			w.put(first, 5)
 			w.land(second, 0)
-			if second.ctx.Err() == nil || w.fail(second, 0, second.ctx.Err()) {
+			if second.ctx.Err() == nil || w.fail(second, second.ctx.Err()) {
 				t.Error("the second request is not ended, or a failure")
 			}
 			if a.of.gone != (faster == 1) || b.of.gone {
@@ -119,14 +119,14 @@ func TestWhatIsLeftComesFirst(t *testing.T) {
 		w.add(runOf(10, 10, 10), 10)
 		first, _ := w.take(t.Context(), w.peers[0])
 		w.land(first, 10)
-		w.claim(first, 10)
+		w.claim(first)
 		w.put(first, 4) // of ten
 		rest, _ := w.take(t.Context(), first.of)
 		if rest.from != 4 || rest.to != 10 || rest.last != 1 {
 			t.Errorf("after a part: %d to %d of anchor %d", rest.from, rest.to, rest.last)
 		}
 		w.land(rest, 0)
-		w.fail(rest, 0, errLost)
+		w.fail(rest, errLost)
 		again, _ := w.take(t.Context(), w.peers[1])
 		if again.bodyRange != rest.bodyRange {
 			t.Errorf("after a failure: %d to %d", again.from, again.to)
