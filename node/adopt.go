@@ -65,7 +65,10 @@ func (l *loop) adopt(anchors []adoption) error {
 		if a.Commitment.Index <= l.finality.index {
 			continue
 		}
-		rows, err := l.adoptOne(a, bodies)
+		rows, err := storage.Adopted{}, l.n.opts.vouched(a.Commitment.Index, a.Commitment.Hash())
+		if err == nil {
+			rows, err = l.adoptOne(a, bodies)
+		}
 		if err != nil {
 			failed = fmt.Errorf("adopt anchor %d: %w", a.Commitment.Index, err)
 			break // the ones before are right

@@ -127,7 +127,7 @@ func (l *loop) compare(index uint64) error {
 		return nil
 	}
 	ours := claim{index, hash}
-	if l.tally.contradicts(ours) {
+	if l.tally.contradicts(ours) || l.n.opts.vouched(index, hash) != nil {
 		l.raise(index, hash)
 	}
 	if signatures := l.tally.settle(ours); signatures != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -75,7 +76,11 @@ func (n *Node) lookAhead(ctx context.Context, of peer.ID) {
 	}
 	defer n.syncing.Unlock()
 	if err := n.syncWith(ctx, of); err != nil && ctx.Err() == nil {
-		n.opts.Logger.Info("catch-up from this peer stopped", "peer", of, "error", err)
+		level := slog.LevelInfo // another peer is asked, or this one again
+		if errors.Is(err, ErrUntrusted) {
+			level = slog.LevelError
+		}
+		n.opts.Logger.Log(ctx, level, "catch-up from this peer stopped", "peer", of, "error", err)
 	}
 }
 

@@ -149,6 +149,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err := l.seedAgain(ctx); err != nil {
 		return errors.Join(err, n.store.Close())
 	}
+	if err := n.checkTrust(); err != nil {
+		return errors.Join(err, n.store.Close())
+	}
 	unapproved, err := l.rebuild(ctx)
 	if err != nil {
 		return errors.Join(err, n.store.Close())

@@ -16,6 +16,7 @@ import (
 	"tangled/genesis"
 	"tangled/gossip"
 	"tangled/message"
+	"tangled/snapshot"
 )
 
 // Role is the layer of the city that a node works in.
@@ -66,6 +67,11 @@ type Options struct {
 	// is never by themselves. The newest SnapshotKeep stay, 3 by default.
 	SnapshotInterval time.Duration
 	SnapshotKeep     int
+	// Trust is a commitment that the operator vouches for; nil is none. A history with
+	// another at its anchor is refused with ErrUntrusted, whoever signed it: at Open, in
+	// a snapshot that covers it and while catching up; a node that comes to it by itself
+	// raises the alarm.
+	Trust *snapshot.Trust
 	// CatchUpFrom is how far a peer's ledger time must be ahead for this node to
 	// take over what is final there, instead of fetching and judging it message by
 	// message; half a window by default, at most a minute.

@@ -29,7 +29,7 @@ func (l *loop) seed(ctx context.Context, path string) (snapshot.Info, error) {
 	info, err := n.readSnapshot(path, snapshot.Sink{Anchor: func(a snapshot.Anchor) error {
 		last = a.Commitment
 		nodes = append(nodes, a.Nodes...)
-		return nil
+		return n.opts.vouched(a.Commitment.Index, a.Commitment.Hash())
 	}})
 	if err != nil {
 		return info, err

@@ -57,6 +57,7 @@ type config struct {
 		SnapshotInterval interval
 		SnapshotKeep     int
 		LegalHold        []message.Filter
+		Trust            trusted
 	}
 	// Topics are the [[retention]] tables.
 	Topics []topicRetention

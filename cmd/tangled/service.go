@@ -111,6 +111,7 @@ func (c *config) nodeOptions(files secrets, logger *slog.Logger, registry promet
 		MaxDisk:          uint64(c.Storage.MaxDisk),
 		SnapshotInterval: time.Duration(c.Storage.SnapshotInterval),
 		SnapshotKeep:     c.Storage.SnapshotKeep,
+		Trust:            c.Storage.Trust.option(),
 		CacheBytes:       int64(c.Storage.Cache),
 		Logger:           logger,
 		Registerer:       registry,

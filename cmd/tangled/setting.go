@@ -90,6 +90,9 @@ func settings() []setting {
 		listSetting("storage.legal_hold", "topic filters; messages under them are never deleted",
 			func(c *config) *[]message.Filter { return &c.Storage.LegalHold }, message.ParseFilter),
 
+		textSetting("storage.trust", `J:HASH of a commitment that you vouch for; another history is refused; "" is none`,
+			func(c *config) *trusted { return &c.Storage.Trust }, parseTrusted),
+
 		levelSetting("log.level", "debug, info, warn or error"),
 		textSetting("log.format", "text or json",
 			func(c *config) *string { return &c.Log.Format }, parseLogFormat),

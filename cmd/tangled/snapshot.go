@@ -180,11 +180,11 @@ prints them on a node you trust.`,
 			if genesisPath == "" {
 				return usagef("--genesis is missing: the file of the network, from somebody you trust")
 			}
-			options := snapshot.ReadOptions{}
-			var err error
-			if options.Trust, err = parseTrust(trust); err != nil {
-				return err
+			word, err := parseTrusted(trust)
+			if err != nil {
+				return usagef("--trust %w", err)
 			}
+			options := snapshot.ReadOptions{Trust: word.option()}
 			if options.Genesis, err = readGenesis(genesisPath); err != nil {
 				return &exitError{code: exitUsage, err: err}
 			}

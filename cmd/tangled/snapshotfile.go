@@ -25,18 +25,36 @@ func snapshotFiles(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 	return []string{"tsnap"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// parseTrust reads J:HASH; nil for nothing.
-func parseTrust(s string) (*snapshot.Trust, error) {
+// trusted is J:HASH, a commitment that the operator vouches for; of anchor 0 where
+// there is none.
+type trusted snapshot.Trust
+
+func (t trusted) String() string {
+	if t.Index == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d:%x", t.Index, t.Commitment)
+}
+
+// option is nil for none.
+func (t trusted) option() *snapshot.Trust {
+	if t.Index == 0 {
+		return nil
+	}
+	return (*snapshot.Trust)(&t)
+}
+
+func parseTrusted(s string) (trusted, error) {
 	if s == "" {
-		return nil, nil
+		return trusted{}, nil
 	}
 	number, hash, _ := strings.Cut(s, ":")
 	index, err := strconv.ParseUint(number, 10, 64)
 	raw, hexErr := hex.DecodeString(hash)
 	if err != nil || hexErr != nil || index == 0 || len(raw) != 32 {
-		return nil, usagef("--trust %q: want an anchor and its commitment, J:HASH, 64 hexadecimal digits", s)
+		return trusted{}, fmt.Errorf("%q: want an anchor and its commitment, J:HASH, 64 hexadecimal digits", s)
 	}
-	return &snapshot.Trust{Index: index, Commitment: [32]byte(raw)}, nil
+	return trusted{Index: index, Commitment: [32]byte(raw)}, nil
 }
 
 // genesis is that of --genesis, or that of the config.
