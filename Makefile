@@ -36,6 +36,7 @@ test: deps ## all tests with the race detector, within 15 minutes
 	CGO_ENABLED=1 $(GO) test -race -timeout 14m $$($(GO) list ./... | grep -v /internal/mutants)
 	$(GO) test -timeout 5m ./pow/...
 	$(GO) test -timeout 10m -run '^TestSimulation$$' ./node
+	$(GO) test -run '^Test(Apply|Required)$$' ./internal/mutants
 
 sim: ## a thousand seeds of the simulation, and every mutant
 	$(GO) test -count 1 -timeout 15m -v -run '^TestSimulation' ./node -args -sim.seeds=1000

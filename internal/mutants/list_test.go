@@ -79,15 +79,15 @@ var mutants = []mutant{
 	{
 		name: "order by arrival",
 		file: "tangle/past.go",
-		from: "			slices.SortFunc(w.found, candidate.compare)\n",
-		to:   "",
+		from: "t.past.merge(sorted(w.found))",
+		to:   "t.past.merge(w.found)",
 		pkg:  "tangle", test: "TestScenarios/include",
 	},
 	{
 		name: "order by arrival, seen by the network",
 		file: "tangle/past.go",
-		from: "			slices.SortFunc(w.found, candidate.compare)\n",
-		to:   "",
+		from: "t.past.merge(sorted(w.found))",
+		to:   "t.past.merge(w.found)",
 		pkg:  "node", test: "TestSimulation", args: simulation("1", "2"),
 	},
 	{

@@ -39,6 +39,16 @@ func TestRequired(t *testing.T) {
 	}
 }
 
+// TestApply: the change that each mutant is can be made. Whoever rewrites a line that
+// one is about hears of it from this test, long before the mutants are run.
+func TestApply(t *testing.T) {
+	for _, m := range mutants {
+		if _, problem := m.overlay(t.TempDir()); problem != "" {
+			t.Error(problem)
+		}
+	}
+}
+
 // TestUnfit: a mutant that does not apply, does not build or harms nothing is no
 // proof of anything.
 func TestUnfit(t *testing.T) {
