@@ -65,10 +65,7 @@ func (l *loop) adopt(anchors []adoption) error {
 		if a.Commitment.Index <= l.finality.index {
 			continue
 		}
-		rows, err := storage.Adopted{}, l.n.opts.vouched(a.Commitment.Index, a.Commitment.Hash())
-		if err == nil {
-			rows, err = l.adoptOne(a, bodies)
-		}
+		rows, err := l.adoptOne(a, bodies)
 		if err != nil {
 			failed = fmt.Errorf("adopt anchor %d: %w", a.Commitment.Index, err)
 			break // the ones before are right
@@ -88,6 +85,9 @@ func (l *loop) adopt(anchors []adoption) error {
 
 // adoptOne takes an anchor into the ledger, and returns what to store of it.
 func (l *loop) adoptOne(a adoption, bodies *storage.Bodies) (storage.Adopted, error) {
+	if err := l.n.opts.vouched(a.Commitment.Index, a.Commitment.Hash()); err != nil {
+		return storage.Adopted{}, err
+	}
 	f := l.finality
 	entries, err := ledgerEntries(a.Verified)
 	if err != nil {
