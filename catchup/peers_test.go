@@ -114,6 +114,18 @@ func long(t testing.TB) *chain {
 	return c
 }
 
+// takeWhole has a client give the whole chain, and tells how long it took.
+func (c *chain) takeWhole(t *testing.T, client *Client) time.Duration {
+	t.Helper()
+	start := time.Now()
+	got, err := collect(client.Anchors(t.Context(), 0, c.anchors[0].hash))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.check(got, 1, int(c.last()))
+	return time.Since(start)
+}
+
 // Several peers are asked at once, and together are faster.
 func TestPeersShareTheWork(t *testing.T) {
 	c := long(t)
@@ -125,13 +137,7 @@ func TestPeersShareTheWork(t *testing.T) {
 				manners = append(manners, honest)
 			}
 			client, k := c.crowd(manners...)
-			start := time.Now()
-			got, err := collect(client.Anchors(t.Context(), 0, c.anchors[0].hash))
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.check(got, 1, int(c.last()))
-			took[n] = time.Since(start)
+			took[n] = c.takeWhole(t, client)
 			for i := range n {
 				if k.asked[i][kindBodies] == 0 || len(k.charged[i]) > 0 || k.most[i] > 2 {
 					t.Errorf("peer %d of %d: asked %v, at most %d at once, charged %v", i, n, k.asked[i], k.most[i], k.charged[i])
@@ -169,13 +175,7 @@ func TestOnePeerFails(t *testing.T) {
 					manners := []manner{honest, honest, honest}
 					manners[place] = test.manner
 					client, k := c.crowd(manners...)
-					start := time.Now()
-					got, err := collect(client.Anchors(t.Context(), 0, c.anchors[0].hash))
-					if err != nil {
-						t.Fatal(err)
-					}
-					c.check(got, 1, int(c.last()))
-					if took := time.Since(start); took > 10*time.Second {
+					if took := c.takeWhole(t, client); took > 10*time.Second {
 						t.Errorf("took %v", took)
 					}
 					if place == 0 && test.lists != (k.asked[0][kindAnchors] > 1) {

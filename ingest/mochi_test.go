@@ -76,9 +76,9 @@ func TestRightsAreExact(t *testing.T) {
 		switch {
 		case a.Action == Connect && a.ClientID == "dev1":
 			return nil
-		case a.Action == Publish && a.Topic == "root/dev1":
+		case a.Action == Publish && a.Topic == "plant/dev1":
 			return nil
-		case a.Action == Subscribe && a.Topic == "root/dev1":
+		case a.Action == Subscribe && a.Topic == "plant/dev1":
 			return nil
 		}
 		return errors.New("no such right")
@@ -95,11 +95,11 @@ func TestRightsAreExact(t *testing.T) {
 	}
 	p := connect(t, b, "dev1", 5, true)
 	no := packets.ErrNotAuthorized.Code
-	for topic, code := range map[string]byte{"root/dev1": 0, "root/dev1/secret/x": no, "root": no, "other": no} {
+	for topic, code := range map[string]byte{"plant/dev1": 0, "plant/dev1/secret/x": no, "plant": no, "other": no} {
 		p.publish(topic, "x", 1, 1, false)
 		p.expectAck(packets.Puback, 1, code)
 	}
-	got := p.subscribe(2, 0, "root/dev1", "root/dev1/secret/x", "#", "$share/g/root/dev1", "$share/g/#")
+	got := p.subscribe(2, 0, "plant/dev1", "plant/dev1/secret/x", "#", "$share/g/plant/dev1", "$share/g/#")
 	if want := []byte{0, no, no, 0, no}; string(got) != string(want) {
 		t.Errorf("SUBACK % x, want % x", got, want)
 	}

@@ -65,20 +65,28 @@ func audited(t *testing.T, n, other *Node) AuditReport {
 	return report
 }
 
+// twoArchives are permanodes with an equal history that is signed, and the readings
+// in it; what of them a test damages lies behind the live part.
+func twoArchives(t *testing.T, w *world) (opts [2]Options, a, b *Node, ids []message.ID) {
+	t.Helper()
+	w.seated(1)
+	w.genesis.Window = 10 * time.Second
+	opts = [2]Options{w.first(0, vfs.NewMem()), w.options(1, vfs.NewMem())}
+	for i := range opts {
+		opts[i].Dir, opts[i].Role = t.TempDir(), Permanode
+	}
+	a, b = w.open(opts[0]), w.open(opts[1])
+	w.meet(a, b)
+	ids = live(t, []*Node{a, b}, 120, 200*time.Millisecond)
+	time.Sleep(20 * time.Second) // for the signatures over the last
+	return opts, a, b, ids
+}
+
 // TestAudit: two permanodes are compared; one damaged message is told by its anchor,
 // and on whose side, and is fetched again from the other.
 func TestAudit(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		w.seated(1)
-		w.genesis.Window = 10 * time.Second // what is damaged lies behind the live part
-		opts := [2]Options{w.first(0, vfs.NewMem()), w.options(1, vfs.NewMem())}
-		for i := range opts {
-			opts[i].Dir, opts[i].Role = t.TempDir(), Permanode
-		}
-		a, b := w.open(opts[0]), w.open(opts[1])
-		w.meet(a, b)
-		ids := live(t, []*Node{a, b}, 120, 200*time.Millisecond)
-		time.Sleep(20 * time.Second) // for the signatures over the last
+		opts, a, b, ids := twoArchives(t, w)
 		report := audited(t, a, b)
 		if report.First != 1 || report.Last+3 < a.LastAnchor() || report.Messages < uint64(len(ids)) || len(report.Differ) > 0 || report.More {
 			t.Fatalf("of two equal ones: %+v", report)

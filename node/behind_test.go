@@ -90,16 +90,7 @@ func TestAJoinerBeginsAtASnapshot(t *testing.T) {
 // TestAJoinerOfDamagedPeers: what one peer cannot read the other gives, in one go.
 func TestAJoinerOfDamagedPeers(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		w.seated(1)
-		w.genesis.Window = 10 * time.Second // what is damaged lies behind the live part
-		opts := []Options{w.first(0, vfs.NewMem()), w.options(1, vfs.NewMem()), w.options(2, vfs.NewMem())}
-		for i := range opts {
-			opts[i].Dir, opts[i].Role = t.TempDir(), Permanode
-		}
-		a, b := w.open(opts[0]), w.open(opts[1])
-		w.meet(a, b)
-		ids := live(t, []*Node{a, b}, 120, 200*time.Millisecond)
-		time.Sleep(20 * time.Second) // for the signatures over the last
+		opts, a, b, ids := twoArchives(t, w)
 		for i, n := range []*Node{a, b} {
 			if err := n.Close(); err != nil {
 				t.Fatal(err)
@@ -109,7 +100,9 @@ func TestAJoinerOfDamagedPeers(t *testing.T) {
 			}
 		}
 		a, b = w.open(opts[0]), w.open(opts[1])
-		joiner := w.open(opts[2])
+		newcomer := w.options(2, vfs.NewMem())
+		newcomer.Role = Permanode
+		joiner := w.open(newcomer)
 		w.meet(joiner, a)
 		w.meet(joiner, b)
 		until(t, mendPause/2, "all is here before anything is mended", func() bool { return hasAll(joiner, ids) })
