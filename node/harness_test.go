@@ -26,12 +26,12 @@ import (
 
 // world is a network in memory. Inside a synctest bubble its time is fake.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	net     *memnet.Network
 	genesis *genesis.Genesis
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	return &world{t: t, net: memnet.New(), genesis: &genesis.Genesis{
 		Name: "test", Start: time.Now(), Window: 10 * time.Minute, DataBits: 4, MaxIncluded: genesis.DefaultMaxIncluded,
 	}}
@@ -98,7 +98,7 @@ func bubble(t *testing.T, test func(t *testing.T, w *world)) {
 }
 
 // until waits, in fake time, for a condition.
-func until(t *testing.T, limit time.Duration, what string, ok func() bool) {
+func until(t testing.TB, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(limit)
 	for !ok() {
@@ -172,7 +172,7 @@ func content(t *testing.T, n *Node, id message.ID) []byte {
 	return bytes.Clone(d.Content)
 }
 
-func info(t *testing.T, n *Node) Info {
+func info(t testing.TB, n *Node) Info {
 	t.Helper()
 	i, err := n.Info(context.WithoutCancel(t.Context()))
 	if err != nil {
