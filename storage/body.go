@@ -43,8 +43,7 @@ func (s *Store) restore(r Record) error {
 	b := s.db.NewBatch()
 	defer b.Close()
 	r.Own, r.Witness = false, nil
-	if _, err := s.put(b, r, nil); err != nil {
-		s.fail(err) // names may have been numbered
+	if _, err := s.put(b, []Record{r}); err != nil {
 		return err
 	}
 	count := s.count.Load()

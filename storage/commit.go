@@ -23,17 +23,11 @@ func (s *Store) commit(records []Record, how *pebble.WriteOptions) error {
 	if err != nil {
 		return fmt.Errorf("commit %d messages: %w", len(records), err)
 	}
-	b := s.db.NewBatch()
+	b := s.db.NewBatchWithSize(batchSize(records))
 	defer b.Close()
-	size := 0
-	for i, r := range records {
-		n, err := s.put(b, r, records[:i])
-		if err != nil {
-			// Names may have been numbered that are now never written.
-			s.fail(err)
-			return fmt.Errorf("commit %d messages: %w", len(records), err)
-		}
-		size += n
+	size, err := s.put(b, records)
+	if err != nil {
+		return fmt.Errorf("commit %d messages: %w", len(records), err)
 	}
 	count := s.count.Load() + uint64(len(records))
 	putNumber(b, "count", count)
@@ -48,37 +42,74 @@ func (s *Store) commit(records []Record, how *pebble.WriteOptions) error {
 	return nil
 }
 
-// put adds a record to b; before are those of the batch in front of it. Set on a
-// batch fails only when the batch is closed.
-func (s *Store) put(b *pebble.Batch, r Record, before []Record) (size int, err error) {
-	id, raw := r.Message.ID(), r.Message.Bytes()
-	s.touch(id)
-	_ = b.Set(messageKey(id), appendRecord(make([]byte, 0, seenSize+len(raw)), r), nil)
-	issuer := s.issuers.number(b, string(r.Message.Issuer[:]))
-	_ = b.Set(indexKey(tableIssuer, issuer, id), nil, nil)
-	if r.Own {
-		if err := s.putPending(b, id); err != nil {
-			return 0, err
+// put adds records to b and returns the size of their messages, in bytes. After an
+// error the store takes no more: names may have been numbered that are now never
+// written. Set on a batch fails only when the batch is closed.
+//
+// It goes table by table: a memtable finds the place of a key from that of the key
+// before, and those of one record are far apart.
+func (s *Store) put(b *pebble.Batch, records []Record) (size int, err error) {
+	for _, r := range records {
+		id, raw := r.Message.ID(), r.Message.Bytes()
+		s.touch(id)
+		_ = b.Set(messageKey(id), appendRecord(make([]byte, 0, seenSize+len(raw)), r), nil)
+		size += len(raw)
+	}
+	for _, r := range records {
+		_ = b.Set(indexKey(tableIssuer, s.issuers.number(b, string(r.Message.Issuer[:])), r.Message.ID()), nil, nil)
+	}
+	if err = s.putPending(b, records); err == nil {
+		err = s.putContents(b, records)
+	}
+	if err != nil {
+		s.fail(err)
+	}
+	return size, err
+}
+
+// putContents adds the rows that depend on what the messages carry.
+func (s *Store) putContents(b *pebble.Batch, records []Record) error {
+	for _, r := range records {
+		if r.Witness != nil {
+			id := r.Message.ID()
+			_ = b.Set(witnessKey(*r.Witness), id[:], nil)
+		}
+		var err error
+		switch r.Message.Kind {
+		case message.KindData:
+			err = s.putData(b, r, records)
+		case message.KindWitness:
+			err = putRound(b, r.Message)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if r.Witness != nil {
-		_ = b.Set(witnessKey(*r.Witness), id[:], nil)
-	}
-	if r.Message.Kind == message.KindWitness {
-		return len(raw), putRound(b, r.Message)
-	}
-	if r.Message.Kind != message.KindData {
-		return len(raw), nil
-	}
+	return nil
+}
+
+// putData adds the rows of a reading; batch are the records that it is one of.
+func (s *Store) putData(b *pebble.Batch, r Record, batch []Record) error {
 	data, err := r.Message.Data()
 	if err != nil {
-		return 0, err
+		return err
 	}
-	_ = b.Set(indexKey(tableTopic, s.topics.number(b, data.Topic), id), nil, nil)
-	if !data.Replaces.IsZero() {
-		err = s.putReplaced(b, issuer, data.Replaces, r, before)
+	_ = b.Set(indexKey(tableTopic, s.topics.number(b, data.Topic), r.Message.ID()), nil, nil)
+	if data.Replaces.IsZero() {
+		return nil
 	}
-	return len(raw), err
+	return s.putReplaced(b, data.Replaces, r, batch)
+}
+
+// batchSize is about how many bytes the batch of some records will have, so that it
+// need not grow.
+func batchSize(records []Record) int {
+	const rows = 4 * 64 // in the tables of messages, issuers, pending and topics
+	size := 4096
+	for _, r := range records {
+		size += rows + len(r.Message.Bytes())
+	}
+	return size
 }
 
 // apply writes b and waits for the disk. Pebble reports a failed write-ahead

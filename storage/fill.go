@@ -115,6 +115,7 @@ func checkPayload(m *message.Message) (err error) {
 // fillRecords adds the records that are not stored, or are damaged, to b, and
 // tells how many there were none of.
 func (s *Store) fillRecords(b *pebble.Batch, records []Record) (added uint64, err error) {
+	var lacking []Record
 	for _, r := range records {
 		state, err := s.bodyState(r.Message.ID())
 		if err != nil {
@@ -130,12 +131,10 @@ func (s *Store) fillRecords(b *pebble.Batch, records []Record) (added uint64, er
 		// It is final, so it waits for nothing; and what a seat wrote in an
 		// earlier life is not what it remembers.
 		r.Own, r.Witness = false, nil
-		if _, err := s.put(b, r, nil); err != nil {
-			s.fail(err) // names may have been numbered
-			return 0, err
-		}
+		lacking = append(lacking, r)
 	}
-	return added, nil
+	_, err = s.put(b, lacking)
+	return added, err
 }
 
 type bodyState int

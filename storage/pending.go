@@ -16,16 +16,26 @@ func (s *Store) Pending(from, to uint64) iter.Seq2[message.ID, error] {
 	return read(s, in, decodeKeyID)
 }
 
-// putPending makes an own message wait to be final. In a store that lacks messages
-// it may be final already, by the list of an anchor.
-func (s *Store) putPending(b *pebble.Batch, id message.ID) error {
-	if len(*s.gaps.Load()) > 0 {
-		_, final, err := find(s.db, idKey(tableFinal, id), decodeFinal)
-		if err != nil || final {
-			return err
+// putPending makes own messages wait to be final.
+func (s *Store) putPending(b *pebble.Batch, records []Record) error {
+	for _, r := range records {
+		if !r.Own {
+			continue
 		}
+		id := r.Message.ID()
+		// In a store that lacks messages it may be final already, by the list of an
+		// anchor.
+		if len(*s.gaps.Load()) > 0 {
+			_, final, err := find(s.db, idKey(tableFinal, id), decodeFinal)
+			if err != nil {
+				return err
+			}
+			if final {
+				continue
+			}
+		}
+		_ = b.Set(idKey(tablePending, id), nil, nil)
 	}
-	_ = b.Set(idKey(tablePending, id), nil, nil)
 	return nil
 }
 

@@ -13,10 +13,9 @@ import (
 // claim counts only for messages of the claimant: the issuer is part of the
 // row's key.
 
-// putReplaced adds to b that m, of an issuer with that number, replaces old.
-// before are the records of the same batch in front of m.
-func (s *Store) putReplaced(b *pebble.Batch, issuer uint32, old message.ID, r Record, before []Record) error {
-	id := r.Message.ID()
+// putReplaced adds to b that r replaces old; batch are the records that r is one of.
+func (s *Store) putReplaced(b *pebble.Batch, old message.ID, r Record, batch []Record) error {
+	id, issuer := r.Message.ID(), s.issuers.number(b, string(r.Message.Issuer[:]))
 	_ = b.Set(replacedKey(old, issuer), id[:], nil)
 	// Before the row can be read, for readers to look for it.
 	s.replacements.Store(true)
@@ -26,7 +25,7 @@ func (s *Store) putReplaced(b *pebble.Batch, issuer uint32, old message.ID, r Re
 	// A device that issues through this node must not end what this node does
 	// for another's message.
 	mine, err := s.issued(issuer, old)
-	for _, other := range before {
+	for _, other := range batch {
 		mine = mine || other.Message.ID() == old && other.Message.Issuer == r.Message.Issuer
 	}
 	if err == nil && mine {

@@ -129,6 +129,7 @@ func TestReplacedIsNotPending(t *testing.T) {
 	}{
 		"replaced":         {[][]storage.Record{{old}, {mine}}, model{mine}},
 		"in_one_batch":     {[][]storage.Record{{old, mine}}, model{mine}},
+		"in_front_of_it":   {[][]storage.Record{{mine, old}}, model{mine}},
 		"by_another":       {[][]storage.Record{{old}, {foreign}}, model{old, foreign}},
 		"another_at_once":  {[][]storage.Record{{old, foreign}}, model{old, foreign}},
 		"not_by_this_node": {[][]storage.Record{{old}, {replacement(t, 1, 101, old)}}, model{old}},
