@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -30,26 +31,32 @@ type submitter struct {
 	*Server
 	stream   submitStream
 	slots    chan struct{}
-	received chan received
 	replies  chan *tangledv1.SubmitStreamResponse // room for one a slot: no reading waits for the client
 	readings sync.WaitGroup
-	next     chan *tangledv1.SubmitStreamRequest // to a worker that is free
+
+	mu    sync.Mutex // of the way from receiving to the workers
+	ended bool
+	next  chan request // to a worker that is free; closed with ended
+
+	// Of the goroutine that receives.
 	workers  int
+	deadline context.Context
+	expires  time.Time // when readings that begin get another
 }
 
-type received struct {
-	req *tangledv1.SubmitStreamRequest
-	err error
+// request is a reading and how long it may take.
+type request struct {
+	ctx context.Context
+	*tangledv1.SubmitStreamRequest
 }
 
 func (s messagesService) SubmitStream(stream submitStream) error {
 	sub := &submitter{
-		Server:   s.Server,
-		stream:   stream,
-		slots:    make(chan struct{}, submitWindow),
-		received: make(chan received),
-		replies:  make(chan *tangledv1.SubmitStreamResponse, submitWindow),
-		next:     make(chan *tangledv1.SubmitStreamRequest),
+		Server:  s.Server,
+		stream:  stream,
+		slots:   make(chan struct{}, submitWindow),
+		replies: make(chan *tangledv1.SubmitStreamResponse, submitWindow),
+		next:    make(chan request),
 	}
 	return sub.run()
 }
@@ -60,85 +67,98 @@ func (s *submitter) run() error {
 	defer cancel()
 	// Recv ends only when the client ends it or this method returns, so it is not
 	// waited for: a shutdown must not hang on a client that says nothing.
-	go s.receive(ctx)
-	sent := make(chan error, 1)
+	received, sent := make(chan error, 1), make(chan error, 1)
+	go func() { received <- s.receive(ctx) }()
 	go func() { sent <- s.send() }()
-	err := s.dispatch(ctx)
-	close(s.next)
+	var err error
+	select {
+	case err = <-received:
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-s.ctx.Done():
+		err = errShutdown
+	}
+	s.end()
 	s.readings.Wait()
 	close(s.replies)
 	return cmp.Or(<-sent, err)
 }
 
-func (s *submitter) receive(ctx context.Context) {
-	for {
-		req, err := s.stream.Recv()
-		select {
-		case s.received <- received{req, err}:
-		case <-ctx.Done():
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// dispatch starts on what is received until there is no more.
-func (s *submitter) dispatch(ctx context.Context) error {
+// receive starts on what comes until there is no more.
+func (s *submitter) receive(ctx context.Context) error {
 	for {
 		select {
 		case s.slots <- struct{}{}:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.ctx.Done():
-			return errShutdown
 		}
-		select {
-		case r := <-s.received:
-			if errors.Is(r.err, io.EOF) {
-				return nil
-			}
-			if r.err != nil {
-				return r.err
-			}
-			s.metrics.inFlight.Inc()
-			s.work(ctx, r.req)
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.ctx.Done():
-			return errShutdown
+		req, err := s.stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !s.work(request{s.withTime(ctx), req}) {
+			return nil
 		}
 	}
 }
 
-// work gives a reading to a worker that is free, or to a new one. A goroutine a
-// reading would be simpler, but each would grow its stack anew, which costs more than
-// all else that this package does for a reading.
-func (s *submitter) work(ctx context.Context, req *tangledv1.SubmitStreamRequest) {
+// withTime is a context that ends when the time for a reading is over. Readings that
+// begin within a hundredth of it share one: a timer each would cost as much as to
+// decode them.
+func (s *submitter) withTime(ctx context.Context) context.Context {
+	if now := time.Now(); s.deadline == nil || now.After(s.expires) {
+		var cancel context.CancelFunc
+		s.deadline, cancel = context.WithTimeout(ctx, s.opts.Timeout)
+		_ = cancel // ctx ends with the stream, and takes it along
+		s.expires = now.Add(s.opts.Timeout / 100)
+	}
+	return s.deadline
+}
+
+// work gives a reading to a worker that is free, or to a new one, and reports false
+// once the stream has ended. A goroutine a reading would be simpler, but each would
+// grow its stack anew, which costs more than all else that this package does for a
+// reading.
+func (s *submitter) work(r request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	s.metrics.inFlight.Inc()
 	if s.workers < submitWindow {
 		select {
-		case s.next <- req:
-			return
+		case s.next <- r:
+			return true
 		default:
 		}
 		s.workers++
 		s.readings.Go(func() {
-			s.replies <- s.reply(ctx, req)
-			for req := range s.next {
-				s.replies <- s.reply(ctx, req)
+			s.replies <- s.reply(r)
+			for r := range s.next {
+				s.replies <- s.reply(r)
 			}
 		})
-		return
+		return true
 	}
-	s.next <- req // at most as many are in work as there are slots: one is soon free
+	s.next <- r // at most as many are in work as there are slots: one is soon free
+	return true
 }
 
-func (s *submitter) reply(ctx context.Context, req *tangledv1.SubmitStreamRequest) *tangledv1.SubmitStreamResponse {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
-	defer cancel()
-	reply := &tangledv1.SubmitStreamResponse{Seq: req.GetSeq()}
-	receipt, err := s.issue(ctx, req.GetData(), req.GetWait())
+// end lets the workers end, and nothing more be started.
+func (s *submitter) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	close(s.next)
+}
+
+func (s *submitter) reply(r request) *tangledv1.SubmitStreamResponse {
+	reply := &tangledv1.SubmitStreamResponse{Seq: r.GetSeq()}
+	receipt, err := s.issue(r.ctx, r.GetData(), r.GetWait())
 	s.metrics.readings.WithLabelValues(codeOf(err).String()).Inc()
 	if err != nil {
 		reply.Result = &tangledv1.SubmitStreamResponse_Error{Error: s.submitError(err)}
