@@ -38,7 +38,8 @@ func (n *Node) do(ctx context.Context, c chore) error {
 		return err
 	}
 	draft := n.draftWitness(*c.witness, c.parents)
-	_, err := n.issue(ctx, &draft)
+	// Signed once: two witnesses of a round are a seat's gravest fault.
+	_, err := n.issue(ctx, &draft, nil)
 	if err != nil {
 		_ = n.ask(ctx, func(l *loop) { l.writer.writing = false }) // on error the loop has ended
 	}

@@ -19,6 +19,12 @@ const (
 	// are checked at once: a batch of 64 costs half as much a signature as one
 	// of 8, larger ones gain little.
 	verifyBatch = 64
+	// renewAfter is how long the work for a message may take before newer tips are
+	// selected: who approves old ones helps nobody, and in the end is too late.
+	renewAfter = time.Second
+	// longBits is from how much work on it may take that long, at 10 ms on average
+	// with the slowest kernel; with less the timer is spared.
+	longBits = 16
 )
 
 // State is what became of a valid message.
@@ -299,19 +305,21 @@ func (n *Node) issueData(ctx context.Context, d message.Data) (message.ID, error
 
 func (n *Node) issuePayload(ctx context.Context, kind message.Kind, payload []byte) (message.ID, error) {
 	draft := message.Draft{Network: n.rules.Network, Kind: kind, Payload: payload}
-	draft.Parents, draft.Timestamp = n.selectParents(n.opts.Now())
-	return n.issue(ctx, &draft)
+	renew := func() { draft.Parents, draft.Timestamp = n.selectParents(n.opts.Now()) }
+	renew()
+	return n.issue(ctx, &draft, renew)
 }
 
-// issue makes the message of a draft and waits until it is durable.
-func (n *Node) issue(ctx context.Context, draft *message.Draft) (message.ID, error) {
+// issue makes the message of a draft and waits until it is durable. Where the work
+// takes long renew, if not nil, gives the draft newer tips to approve.
+func (n *Node) issue(ctx context.Context, draft *message.Draft, renew func()) (message.ID, error) {
 	if n.leaving.Load() {
 		return message.ID{}, ErrClosed
 	}
 	if err := n.ready(); err != nil {
 		return message.ID{}, err
 	}
-	m, err := n.seal(ctx, draft)
+	m, err := n.seal(ctx, draft, renew)
 	if err != nil {
 		return message.ID{}, err
 	}
@@ -330,18 +338,43 @@ func (n *Node) issue(ctx context.Context, draft *message.Draft) (message.ID, err
 	}
 }
 
-// seal signs a draft with the node's key and does its work.
-func (n *Node) seal(ctx context.Context, draft *message.Draft) (*message.Message, error) {
-	m, err := draft.Sign(n.opts.Key)
-	if err != nil {
-		return nil, n.refuse(err)
+// errTipsOld ends a search for a nonce; it begins anew with newer tips.
+var errTipsOld = errors.New("the tips are old")
+
+// seal signs a draft with the node's key and does its work, with newer tips every
+// renewAfter. That costs nothing: a search is as far from its end as when it began.
+func (n *Node) seal(ctx context.Context, draft *message.Draft, renew func()) (*message.Message, error) {
+	for {
+		m, err := draft.Sign(n.opts.Key)
+		if err != nil {
+			return nil, n.refuse(err)
+		}
+		err = n.work(ctx, m, renew != nil)
+		if err == nil {
+			return m, nil
+		}
+		if !errors.Is(err, errTipsOld) {
+			return nil, fmt.Errorf("work for a message: %w", err)
+		}
+		renew()
 	}
-	nonce, err := n.miner.Mine(ctx, m.ID().Hash(), n.rules.Bits(m.Kind))
+}
+
+// work finds the nonce of m. The error is ctx's, or errTipsOld where m may be
+// renewed.
+func (n *Node) work(ctx context.Context, m *message.Message, renewable bool) error {
+	bits := n.rules.Bits(m.Kind)
+	if renewable && bits >= longBits {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, renewAfter, errTipsOld)
+		defer cancel()
+	}
+	nonce, err := n.mine(ctx, m.ID().Hash(), bits)
 	if err != nil {
-		return nil, fmt.Errorf("work for a message: %w", err)
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	m.SetNonce(nonce)
-	return m, nil
+	return nil
 }
 
 // Prepared is what a client needs to make and sign a message itself.

@@ -2,8 +2,10 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -325,4 +327,67 @@ func TestMetricsAreRegistered(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("metrics: %v, %v", problems, err)
 	}
+}
+
+// TestWorkThatTakesLong: a reading that needs more than a second approves tips that
+// came meanwhile, and is dated when they were selected.
+func TestWorkThatTakesLong(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.genesis.DataBits = longBits
+		n := w.node(0)
+		begun, between := time.Now(), message.ID{}
+		mine, searches := n.mine, 0
+		n.mine = func(ctx context.Context, hash [32]byte, bits int) (uint64, error) {
+			switch searches++; searches {
+			case 1:
+				between = issue(t, n, reading(1))
+				fallthrough
+			case 3, 4: // 2 is the one between
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			return mine(ctx, hash, bits)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		id, err := n.Issue(ctx, reading(0))
+		if err != nil {
+			t.Fatalf("Issue: %v", err)
+		}
+		if searches != 5 {
+			t.Errorf("%d searches, want the first, one between, two more without luck and the last", searches)
+		}
+		m, err := n.Get(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(m.Message.Parents, between) {
+			t.Errorf("it approves %v, want %v too, which came while the work was done", m.Message.Parents, between)
+		}
+		if age := id.Time().Sub(begun); age < 3*renewAfter {
+			t.Errorf("it is dated %v after it was begun, want when the tips were selected, %v after", age, 3*renewAfter)
+		}
+	})
+}
+
+// TestWorkEndsWithItsCaller: that newer tips are selected does not keep a search
+// going that nobody waits for.
+func TestWorkEndsWithItsCaller(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.genesis.DataBits = longBits
+		n := w.node(0)
+		n.mine = func(ctx context.Context, _ [32]byte, _ int) (uint64, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*renewAfter/2)
+		defer cancel()
+		begun := time.Now()
+		if _, err := n.Issue(ctx, reading(0)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Issue: %v, want the context's error", err)
+		}
+		if took := time.Since(begun); took != 5*renewAfter/2 {
+			t.Errorf("Issue took %v, its context %v", took, 5*renewAfter/2)
+		}
+	})
 }

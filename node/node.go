@@ -26,7 +26,7 @@ type Node struct {
 	rules    message.Rules
 	issuer   message.Issuer
 	verifier *message.Verifier
-	miner    *pow.Miner
+	mine     func(ctx context.Context, hash [32]byte, bits int) (nonce uint64, err error)
 	store    *storage.Store
 	gossip   *gossip.Gossip
 	announce func(raw []byte) // to the neighbours, soon
@@ -107,7 +107,7 @@ func newNode(ctx context.Context, opts Options) *Node {
 		},
 		issuer:   message.Issuer(opts.Key[32:]),
 		verifier: message.NewVerifier(),
-		miner:    pow.New(pow.Options{Workers: opts.Workers}),
+		mine:     pow.New(pow.Options{Workers: opts.Workers}).Mine,
 		metrics:  newMetrics(opts.Registerer),
 		verify:   make(chan *batch, verifyQueue),
 		intake:   make(chan *batch, intakeQueue),
