@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -58,6 +59,9 @@ type Options struct {
 	Queries float64
 	// Dir is where the nodes keep their data, a folder each.
 	Dir string
+	// Profile, if not nil, gets the CPU profile of the measured time once that is over,
+	// as go tool pprof reads it.
+	Profile io.Writer
 	// Progress, if not nil, is told four times a second how far the load is, from one
 	// goroutine.
 	Progress func(Progress)

@@ -19,14 +19,20 @@ type sample struct {
 	cpu    time.Duration
 }
 
-// record profiles the process's CPU time until stop is called, once.
-func record() (stop func() ([]sample, error), err error) {
+// record profiles the process's CPU time until stop is called, once. The profile also
+// goes to whole, unless that is nil.
+func record(whole io.Writer) (stop func() ([]sample, error), err error) {
 	var b bytes.Buffer
 	if err := pprof.StartCPUProfile(&b); err != nil {
 		return nil, err
 	}
 	return func() ([]sample, error) {
 		pprof.StopCPUProfile()
+		if whole != nil {
+			if _, err := whole.Write(b.Bytes()); err != nil {
+				return nil, fmt.Errorf("CPU profile: %w", err)
+			}
+		}
 		return readProfile(&b)
 	}, nil
 }

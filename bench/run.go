@@ -170,7 +170,7 @@ type usage struct {
 func (r *rig) meter(ctx context.Context, l *load) (usage, error) {
 	pause(ctx, time.Until(l.start.Add(r.opts.Warmup)))
 	before := cpuTime()
-	stop, err := record()
+	stop, err := record(r.opts.Profile)
 	if err != nil {
 		return usage{}, fmt.Errorf("measure CPU time: %w", err)
 	}

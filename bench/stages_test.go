@@ -110,7 +110,8 @@ func TestEveryClaimIsOfAStage(t *testing.T) {
 }
 
 func TestRecordSeesThisProcess(t *testing.T) {
-	stop, err := record()
+	var whole bytes.Buffer
+	stop, err := record(&whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +122,13 @@ func TestRecordSeesThisProcess(t *testing.T) {
 	}
 	if got := byStage(samples)[generatorStage]; got < 100*time.Millisecond {
 		t.Errorf("%v of 300 ms are the generator's", got)
+	}
+	again, err := readProfile(&whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(again) != len(samples) {
+		t.Errorf("the whole profile has %d samples, want all %d", len(again), len(samples))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -114,6 +115,8 @@ func (d *Data) Append(b []byte) []byte {
 	if !d.Replaces.IsZero() {
 		flags |= flagReplaces
 	}
+	const most = 1 + 2 + 1 + 8 + IDSize // without the parts of any length
+	b = slices.Grow(b, most+len(d.Topic)+len(d.ContentType)+len(d.Content))
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(d.Topic)))
 	b = append(b, d.Topic...)

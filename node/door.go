@@ -88,6 +88,11 @@ type batch struct {
 	fetched  bool               // asked for by us, so never stale
 	invalid  error              // why the first of those was refused that were
 	done     chan struct{}
+
+	single struct { // what the slices of a batch of one refer to
+		message [1]*message.Message
+		receipt [1]Receipt
+	}
 }
 
 // self is the sender of what this node made itself.
@@ -97,12 +102,13 @@ const self = "self"
 func fromPeer(sender string) bool { return sender != "" && sender != self }
 
 func newBatch(n int, sender string) *batch {
-	return &batch{
-		messages: make([]*message.Message, n),
-		receipts: make([]Receipt, n),
-		sender:   sender,
-		done:     make(chan struct{}),
+	b := &batch{sender: sender, done: make(chan struct{})}
+	if n == 1 {
+		b.messages, b.receipts = b.single.message[:], b.single.receipt[:]
+	} else {
+		b.messages, b.receipts = make([]*message.Message, n), make([]Receipt, n)
 	}
+	return b
 }
 
 // decode is the part of the judgement that looks at one message alone.

@@ -147,6 +147,9 @@ func (p *tipPool) pick(now time.Time) []message.ID {
 	if id, ok := p.nextAgain(); ok && len(picked) < message.MaxParents {
 		picked = append(picked, id)
 	}
+	if len(picked) >= message.MinParents {
+		return picked
+	}
 	for _, id := range append(p.spares[:len(p.spares):len(p.spares)], p.genesis) {
 		if len(picked) >= message.MinParents {
 			break

@@ -17,10 +17,11 @@ import (
 // benchFlags are the flags of `tangled bench` as they stand.
 type benchFlags struct {
 	bench.Options
-	via    string
-	preset string
-	step   time.Duration
-	plot   string
+	via     string
+	preset  string
+	step    time.Duration
+	plot    string
+	profile string
 }
 
 const presetDLTaaS = "dltaas"
@@ -53,7 +54,7 @@ sources, at 1 and at 10 readings a second each, over MQTT into one node, --step 
 		Example: `  tangled bench
   tangled bench --nodes 4 --rate 5000 --json > new.json
   tangled bench compare old.json new.json
-  tangled bench --via mqtt --plot mqtt.png
+  tangled bench --via mqtt --plot mqtt.png --profile mqtt.pprof
   tangled bench --preset dltaas --plot dltaas.html`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: noFiles,
@@ -93,6 +94,7 @@ func (f *benchFlags) define(cmd *cobra.Command) {
 	s.StringVar(&f.preset, "preset", "", "a series of runs: dltaas")
 	s.DurationVar(&f.step, "step", 20*time.Second, "how long each run of a preset takes")
 	s.StringVar(&f.plot, "plot", "", "draw the figures into this file, .png or .html")
+	s.StringVar(&f.profile, "profile", "", "write the CPU profile of the measured time into this file, for go tool pprof")
 	s.StringVar(&f.Dir, "dir", "", "keep the nodes' data in this new folder (default: a temporary one, removed at the end)")
 	for name, values := range map[string][]string{
 		"via":    {string(bench.Direct), string(bench.GRPC), string(bench.MQTT)},
@@ -124,7 +126,7 @@ func (f *benchFlags) validate(cmd *cobra.Command) error {
 	if f.preset == "" {
 		return nil
 	}
-	fixed := []string{"via", "rate", "sources", "issuers", "duration", "warmup", "queries"}
+	fixed := []string{"via", "rate", "sources", "issuers", "duration", "warmup", "queries", "profile"}
 	if i := slices.IndexFunc(fixed, cmd.Flags().Changed); i >= 0 {
 		return usagef("--%s does not go with --preset, which sets it", fixed[i])
 	}

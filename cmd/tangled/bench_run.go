@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 
@@ -23,6 +25,10 @@ func runBench(ctx context.Context, f benchFlags, out io.Writer, s *benchScreen) 
 	if f.preset != "" {
 		return runBenchSteps(ctx, f, out, s)
 	}
+	var profile bytes.Buffer
+	if f.profile != "" {
+		f.Profile = &profile
+	}
 	result, err := bench.Run(ctx, f.Options)
 	s.end()
 	if err != nil {
@@ -32,6 +38,9 @@ func runBench(ctx context.Context, f benchFlags, out io.Writer, s *benchScreen) 
 		err = writeJSON(out, result)
 	} else {
 		err = printBench(out, result)
+	}
+	if f.profile != "" {
+		err = errors.Join(err, os.WriteFile(f.profile, profile.Bytes(), 0o666))
 	}
 	return errors.Join(err, drawBench(f.plot, benchCharts(result)))
 }
