@@ -370,6 +370,32 @@ func TestWorkThatTakesLong(t *testing.T) {
 	})
 }
 
+// TestWorkOfWhatIsSignedOnce: what must not be signed a second time, as a witness, is
+// searched for until its caller gives up.
+func TestWorkOfWhatIsSignedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.genesis.DataBits = longBits
+		n := w.node(0)
+		searches := 0
+		n.mine = func(ctx context.Context, _ [32]byte, _ int) (uint64, error) {
+			searches++
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*renewAfter)
+		defer cancel()
+		data := reading(0)
+		draft := message.Draft{Network: n.rules.Network, Kind: message.KindData, Payload: data.Append(nil)}
+		draft.Parents, draft.Timestamp = n.selectParents(time.Now())
+		if _, err := n.seal(ctx, &draft, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("seal: %v, want the context's error", err)
+		}
+		if searches != 1 {
+			t.Errorf("%d searches, want one", searches)
+		}
+	})
+}
+
 // TestWorkEndsWithItsCaller: that newer tips are selected does not keep a search
 // going that nobody waits for.
 func TestWorkEndsWithItsCaller(t *testing.T) {
