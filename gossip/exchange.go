@@ -177,14 +177,16 @@ func (g *Gossip) request(ctx context.Context, p peer.ID, kind byte, body []byte,
 	case err != nil:
 		return fmt.Errorf("read reply: %w", err)
 	case status == statusFailed && len(reply) == 0:
-		return errServerFailed
+		return ErrNoAnswer
 	case status != statusOK:
 		return invalidf(reasonStatus, "status %d with %d bytes", status, len(reply))
 	}
 	return decode(reply)
 }
 
-var errServerFailed = errors.New("the peer has no answer now")
+// ErrNoAnswer is what a peer says that was asked too much or cannot read what it was
+// asked for: later, or another.
+var ErrNoAnswer = errors.New("the peer has no answer now")
 
 // asTimeout makes every way of being too slow one error: a deadline of ours on the
 // stream, and the caller's own on its context, which resets the stream.
@@ -230,7 +232,7 @@ type exchangeKind struct {
 	request int    // most bytes of a request's body
 	reply   int    // most bytes of a reply's body
 	// answer makes the body of the reply. An *InvalidError is the asker's fault;
-	// with errServerFailed the asker is told to ask another.
+	// with ErrNoAnswer the asker is told to ask another.
 	answer func(g *Gossip, ctx context.Context, from peer.ID, body []byte) ([]byte, error)
 }
 

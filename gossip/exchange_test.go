@@ -193,7 +193,7 @@ func TestFetchContext(t *testing.T) {
 			t.Errorf("got %v after %s", err, time.Since(begin))
 		}
 		// Without a limit of the caller's, the server's own ends it.
-		if _, err := a.Fetch(t.Context(), b.ID(), FetchRequest{Want: testIDs(1)}); !errors.Is(err, errServerFailed) {
+		if _, err := a.Fetch(t.Context(), b.ID(), FetchRequest{Want: testIDs(1)}); !errors.Is(err, ErrNoAnswer) {
 			t.Errorf("got %v, want the server's word that it has no answer", err)
 		}
 	})
@@ -368,7 +368,7 @@ func TestOwnReplyOutOfBounds(t *testing.T) {
 			b.options.ServeFetch = func(context.Context, peer.ID, FetchRequest) (FetchReply, error) { return reply, nil }
 			b.open()
 			settle(t, [2]*testNode{a, b})
-			if _, err := a.Fetch(t.Context(), b.ID(), FetchRequest{Want: testIDs(1)}); !errors.Is(err, errServerFailed) {
+			if _, err := a.Fetch(t.Context(), b.ID(), FetchRequest{Want: testIDs(1)}); !errors.Is(err, ErrNoAnswer) {
 				t.Errorf("%d messages: %v, want that the server has no answer", len(reply.Messages), err)
 			}
 			if a.peerInfo(b.ID()).Penalty != 0 {

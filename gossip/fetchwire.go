@@ -30,8 +30,10 @@ type FetchRequest struct {
 	// Have are IDs whose past cone the asker holds, at most MaxFetchIDs: the
 	// answer goes down to them.
 	Have []message.ID
-	// Since is the ledger time of the asker's last applied anchor, in
-	// nanoseconds since the Unix epoch.
+	// Since is the ledger time, in nanoseconds since the Unix epoch, up to which the
+	// asker has all that the peer had then. Where the peer finds that the ancestors
+	// are too many, it sends the history from there on. Zero asks for the messages
+	// with only the nearest of their ancestors then.
 	Since uint64
 	// After is FetchReply.Next of the part before; zero asks for the first.
 	After message.ID

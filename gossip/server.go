@@ -114,7 +114,7 @@ func (g *Gossip) answer(from peer.ID, code byte, body []byte) (status byte, repl
 	defer cancel()
 	reply, err = kind.answer(g, ctx, from, body)
 	switch {
-	case errors.Is(err, errServerFailed):
+	case errors.Is(err, ErrNoAnswer):
 		return statusFailed, nil, nil
 	case err != nil:
 		return 0, nil, err
@@ -130,11 +130,11 @@ func (g *Gossip) answerFetch(ctx context.Context, from peer.ID, body []byte) ([]
 	reply, err := g.opts.ServeFetch(ctx, from, request)
 	if err != nil {
 		g.logUnanswered("fetch", from, err)
-		return nil, errServerFailed
+		return nil, ErrNoAnswer
 	}
 	if err := reply.validate(); err != nil {
 		g.log.Error("fetch answer of our own is out of bounds", "err", err)
-		return nil, errServerFailed
+		return nil, ErrNoAnswer
 	}
 	return appendFetchReply(make([]byte, 0, reply.size()), reply), nil
 }

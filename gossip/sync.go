@@ -44,16 +44,16 @@ func (g *Gossip) answerSync(ctx context.Context, from peer.ID, request []byte) (
 		return nil, invalidf(reasonEmpty, "sync request of no bytes")
 	}
 	if g.opts.ServeSync == nil {
-		return nil, errServerFailed
+		return nil, ErrNoAnswer
 	}
 	reply, err := g.opts.ServeSync(ctx, from, request)
 	if err != nil {
 		g.logUnanswered("sync", from, err)
-		return nil, errServerFailed
+		return nil, ErrNoAnswer
 	}
 	if len(reply) > MaxSyncReply {
 		g.log.Error("sync answer of our own is out of bounds", "bytes", len(reply))
-		return nil, errServerFailed
+		return nil, ErrNoAnswer
 	}
 	return reply, nil
 }

@@ -65,7 +65,7 @@ func TestSyncWithoutAnswer(t *testing.T) {
 				b.options.ServeSync = serve
 				b.open()
 				settle(t, [2]*testNode{a, b})
-				if _, err := a.Sync(t.Context(), b.ID(), []byte{1}); !errors.Is(err, errServerFailed) {
+				if _, err := a.Sync(t.Context(), b.ID(), []byte{1}); !errors.Is(err, ErrNoAnswer) {
 					t.Errorf("got %v, want that the server has no answer", err)
 				}
 				if a.peerInfo(b.ID()).Penalty != 0 || b.peerInfo(a.ID()).Penalty != 0 {

@@ -12,7 +12,7 @@ const (
 	// the store at once, and a second in the long run. A peer that catches up
 	// reads history as fast as it can check it; one that asks for the same over
 	// and over does not get more.
-	fetchBurst = 2 * coneLimit
+	fetchBurst = 40_000
 	fetchRate  = 10_000
 	// maxBudgets bounds the peers that are remembered.
 	maxBudgets = 1024

@@ -13,16 +13,18 @@ import (
 	"tangled/storage"
 )
 
-// coneLimit is how many messages are looked at to answer one fetch. A peer
-// that lacks more than that was away: it is read the history since its ledger
-// time instead.
-const coneLimit = 20_000
+// coneLimit is how many messages are looked at to answer one fetch, and how many
+// one that goes no further gets at most: what it wants, and as much again of what
+// that stands on.
+const coneLimit = 2 * gossip.MaxFetchIDs
 
 // errOverBudget tells a peer that it asked too much.
 var errOverBudget = errors.New("node: this peer asked for too much: later")
 
 // serveFetch answers a peer's request for messages and their ancestors down to
-// what it has, the oldest first.
+// what it has, the oldest first. Where that is too far: the history, if the peer
+// names the time since when it lacks it; or else the messages and what is nearest
+// to them.
 func (n *Node) serveFetch(ctx context.Context, from peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error) {
 	if !n.fetches.mayAsk(from, n.opts.Now()) {
 		n.metrics.overBudget.Inc()
@@ -33,17 +35,20 @@ func (n *Node) serveFetch(ctx context.Context, from peer.ID, req gossip.FetchReq
 	if err != nil {
 		return gossip.FetchReply{}, err
 	}
-	if !whole {
+	if !whole && req.Since > 0 {
 		reply, err := n.historySince(ctx, req)
 		reads += len(reply.Messages)
 		return reply, err
+	}
+	if !whole {
+		ids = nearby(req.Want, ids, req.After)
 	}
 	var p page
 	for _, id := range ids {
 		r, err := n.get(id)
 		reads++
 		if errors.Is(err, storage.ErrNotFound) {
-			continue // pruned between the walk and now
+			continue // pruned between the walk and now, or never here
 		}
 		if err != nil {
 			return gossip.FetchReply{}, err
@@ -53,6 +58,17 @@ func (n *Node) serveFetch(ctx context.Context, from peer.ID, req gossip.FetchReq
 		}
 	}
 	return p.reply, nil
+}
+
+// nearby is what a peer gets of cones that are not sent whole: what it wants however
+// old, for what gossip lost are messages here and there whose ancestors the peer
+// mostly has; and as far as there is room the newest of the ancestors, which a
+// peer that lacks all of them needs. Ascending, and after an ID.
+func nearby(want, ancestors []message.ID, after message.ID) []message.ID {
+	ids := slices.Concat(want, ancestors[max(0, len(ancestors)-(coneLimit-len(want))):])
+	slices.SortFunc(ids, message.ID.Compare)
+	ids = slices.Compact(ids)
+	return slices.DeleteFunc(ids, func(id message.ID) bool { return id.Compare(after) <= 0 })
 }
 
 // historySince reads one page of all that is stored from the peer's ledger
@@ -93,7 +109,7 @@ func (p *page) add(m *message.Message) bool {
 // cone returns the IDs of the stored messages in the past cones of want, want
 // included, that are not in those of have and come after an ID; ascending. reads
 // is how many messages it looked at, and whole is false when it gave up at
-// coneLimit.
+// coneLimit: then ids are the newest.
 //
 // Both sets are walked together from the newest down. Parents are older than
 // their children, so a message is reached only after everything above it, and
@@ -106,9 +122,11 @@ func (n *Node) cone(ctx context.Context, want, have []message.ID, after message.
 	for _, id := range have {
 		w.reach(id, false)
 	}
+	whole = true
 	for ; w.open > 0; reads++ {
 		if reads == coneLimit {
-			return nil, reads, false, nil
+			whole = false
+			break
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, reads, false, err
@@ -132,7 +150,7 @@ func (n *Node) cone(ctx context.Context, want, have []message.ID, after message.
 		}
 	}
 	slices.Reverse(ids)
-	return ids, reads, true, nil
+	return ids, reads, whole, nil
 }
 
 // walk is the frontier between what was looked at and what is older.

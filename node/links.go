@@ -31,9 +31,10 @@ const (
 	tellableTips = 64 << 10
 	// haveIDs is how many IDs tell a peer where to stop.
 	haveIDs = 64
-	// maxComplete bounds the peers of whom it is remembered what they have and
-	// were told.
-	maxComplete = 1024
+	// historyRetries is how often in a row a peer may say that it was asked too much
+	// while it is read the history, historyPause how long it is left alone then.
+	historyRetries = 10
+	historyPause   = time.Second
 )
 
 // links runs a goroutine a connected peer.
@@ -42,38 +43,6 @@ type links struct {
 	ready  chan struct{} // closed once the node can speak to peers
 	cancel map[peer.ID]context.CancelFunc
 	wg     sync.WaitGroup
-
-	// complete is the ledger time up to which we had all that a peer has, and
-	// rebuilt the one at Open, for all other peers. Our own ledger time would not
-	// do to catch up from: the first message of our own moves it to now.
-	complete map[peer.ID]uint64
-	rebuilt  uint64
-}
-
-func (l *links) since(id peer.ID) uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if at, ok := l.complete[id]; ok {
-		return at
-	}
-	return l.rebuilt
-}
-
-// rebuild is told the ledger time up to which everything was read from the store.
-func (l *links) rebuild(at uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.rebuilt = at
-	clear(l.complete)
-}
-
-func (l *links) setComplete(id peer.ID, at uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.complete) >= maxComplete {
-		clear(l.complete)
-	}
-	l.complete[id] = at
 }
 
 // connected starts the link to a peer. Gossip may tell of one before Open has
@@ -122,6 +91,7 @@ func (n *Node) runLink(ctx context.Context, id peer.ID) {
 	defer exchange.Stop()
 	missing := time.NewTicker(missingEvery)
 	defer missing.Stop()
+	n.standings.linked(id)
 	n.lookAhead(ctx, id)
 	n.exchange(ctx, id)
 	for {
@@ -130,10 +100,19 @@ func (n *Node) runLink(ctx context.Context, id peer.ID) {
 			n.lookAhead(ctx, id)
 			n.exchange(ctx, id)
 		case <-missing.C:
-			if want := n.missing(ctx, id); len(want) > 0 {
-				n.fetch(ctx, id, want)
-			}
+			n.repair(ctx, id)
 		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// repair asks the peer for what orphans wait for, until there is nothing more to
+// ask it for now.
+func (n *Node) repair(ctx context.Context, id peer.ID) {
+	for {
+		want := n.missing(ctx, id)
+		if len(want) == 0 || !n.fetch(ctx, id, want, 0) || len(want) < gossip.MaxFetchIDs {
 			return
 		}
 	}
@@ -149,14 +128,13 @@ func (n *Node) missing(ctx context.Context, id peer.ID) (want []message.ID) {
 	return want
 }
 
-// exchange compares tips with the peer and fetches those we have never seen.
+// exchange compares tips with the peer and fetches those we have never seen: with
+// the history before them, if this node was away or lacks more than the orphans
+// that it can hold.
 func (n *Node) exchange(ctx context.Context, id peer.ID) {
 	var tips []message.ID
 	var at uint64
-	var orphans int
-	if n.ask(ctx, func(l *loop) {
-		tips, at, orphans = l.tangle.Tips(exchangeTips), l.tangle.LedgerTime(), l.tangle.Stats().Orphans
-	}) != nil {
+	if n.ask(ctx, func(l *loop) { tips, at = l.tangle.Tips(exchangeTips), l.tangle.LedgerTime() }) != nil {
 		return
 	}
 	reqCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
@@ -166,42 +144,59 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 		n.opts.Logger.Debug("tips not exchanged", "peer", id, "error", err)
 		return
 	}
-	want := n.unknown(ctx, theirs)
-	if len(want) > 0 {
-		n.fetch(ctx, id, want)
-	} else if orphans == 0 && ctx.Err() == nil {
-		n.links.setComplete(id, at)
-	}
-}
-
-// unknown returns those of ids that could be attached and are not here.
-func (n *Node) unknown(ctx context.Context, ids []message.ID) (want []message.ID) {
-	latest := uint64(n.opts.Now().Add(maxAhead).UnixNano())
-	_ = n.ask(ctx, func(l *loop) { // on error there is nothing to want
-		for _, id := range ids {
-			if id.Timestamp() <= latest && !l.tangle.Has(id) && id.Timestamp() >= l.tangle.Horizon() && !l.hold.has(id) {
-				want = append(want, id)
-			}
-		}
-	})
-	return want
-}
-
-// fetch asks the peer for messages and their ancestors and takes them in, page
-// after page.
-func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID) {
-	req := gossip.FetchRequest{Want: want, Since: n.links.since(id)}
-	if n.ask(ctx, func(l *loop) { req.Have = l.tangle.Locator(haveIDs) }) != nil {
+	var unknown []message.ID
+	var crowded bool
+	if n.ask(ctx, func(l *loop) {
+		crowded = l.tangle.Crowded()
+		pending := n.standings.compare(id, theirs, at, l.notSolid)
+		unknown = slices.DeleteFunc(pending, func(id message.ID) bool { return l.tangle.IsOrphan(id) || l.hold.has(id) })
+	}) != nil || len(unknown) == 0 {
 		return
 	}
-	for {
+	since := n.standings.since(id)
+	if crowded {
+		since = n.standings.until(id)
+	}
+	n.fetch(ctx, id, unknown, since)
+}
+
+// notSolid returns those of ids that could be attached and are not solid here.
+func (l *loop) notSolid(ids []message.ID) (pending []message.ID) {
+	latest := uint64(l.n.opts.Now().Add(maxAhead).UnixNano())
+	for _, id := range ids {
+		if id.Timestamp() <= latest && id.Timestamp() >= l.tangle.Horizon() && (!l.tangle.Has(id) || l.tangle.IsOrphan(id)) {
+			pending = append(pending, id)
+		}
+	}
+	return pending
+}
+
+// fetch asks the peer for messages and what they stand on and takes them in, page
+// after page; if since is not zero with all that the peer got from that ledger
+// time on. It reports whether all came.
+func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID, since uint64) bool {
+	req := gossip.FetchRequest{Want: want, Since: since}
+	if n.ask(ctx, func(l *loop) { req.Have = l.tangle.Locator(haveIDs) }) != nil {
+		return false
+	}
+	for refused := 0; ; {
 		reqCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
 		reply, err := n.askFetch(reqCtx, id, req)
 		cancel()
+		if errors.Is(err, gossip.ErrNoAnswer) && !req.After.IsZero() && refused < historyRetries {
+			// Who begins anew each time comes no further than the first time.
+			refused++
+			select {
+			case <-time.After(historyPause):
+				continue
+			case <-ctx.Done():
+			}
+		}
 		if err != nil {
 			n.opts.Logger.Debug("messages not fetched", "peer", id, "error", err)
-			return
+			return false
 		}
+		refused = 0
 		n.metrics.fetched.Add(float64(len(reply.Messages)))
 		// In groups, so that a long page does not hold up our own clients.
 		for group := range slices.Chunk(reply.Messages, groupSize) {
@@ -210,12 +205,12 @@ func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID) {
 				n.gossip.Penalise(id, "fetched message: "+invalid.Error())
 			}
 			if invalid != nil || err != nil {
-				return
+				return false
 			}
 		}
 		// A page that does not lead further would be asked for for ever.
 		if reply.Next.IsZero() || reply.Next.Compare(req.After) <= 0 {
-			return
+			return true
 		}
 		req.After = reply.Next
 	}

@@ -361,7 +361,7 @@ func (l *loop) tellTips(to peer.ID) []message.ID {
 	}
 	const half = exchangeTips / 2
 	rest := tips[half:]
-	if l.told == nil || len(l.told) > maxComplete {
+	if l.told == nil || len(l.told) > maxStandings {
 		l.told = make(map[peer.ID]int)
 	}
 	from := l.told[to] % len(rest)

@@ -22,25 +22,26 @@ import (
 
 // Node is a running node. Its methods may be called from many goroutines.
 type Node struct {
-	opts     Options
-	rules    message.Rules
-	issuer   message.Issuer
-	verifier *message.Verifier
-	mine     func(ctx context.Context, hash [32]byte, bits int) (nonce uint64, err error)
-	store    *storage.Store
-	gossip   *gossip.Gossip
-	announce func(raw []byte) // to the neighbours, soon
-	flush    func()           // at once
-	askTips  func(ctx context.Context, of peer.ID, ours []message.ID) ([]message.ID, error)
-	askFetch func(ctx context.Context, of peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error)
-	askSync  func(ctx context.Context, of peer.ID, request []byte) ([]byte, error)
-	tips     *tipPool
-	recent   recentIDs
-	tail     hub
-	links    links
-	fetches  budgets
-	metrics  *metrics
-	started  time.Time
+	opts      Options
+	rules     message.Rules
+	issuer    message.Issuer
+	verifier  *message.Verifier
+	mine      func(ctx context.Context, hash [32]byte, bits int) (nonce uint64, err error)
+	store     *storage.Store
+	gossip    *gossip.Gossip
+	announce  func(raw []byte) // to the neighbours, soon
+	flush     func()           // at once
+	askTips   func(ctx context.Context, of peer.ID, ours []message.ID) ([]message.ID, error)
+	askFetch  func(ctx context.Context, of peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error)
+	askSync   func(ctx context.Context, of peer.ID, request []byte) ([]byte, error)
+	tips      *tipPool
+	recent    recentIDs
+	tail      hub
+	links     links
+	standings standings
+	fetches   budgets
+	metrics   *metrics
+	started   time.Time
 
 	lastStamp atomic.Uint64 // of the newest message issued here
 	diskLow   atomic.Bool
@@ -121,9 +122,8 @@ func newNode(ctx context.Context, opts Options) *Node {
 		recent:       newRecentIDs(recentLimit),
 		started:      opts.Now(),
 		links: links{
-			ready:    make(chan struct{}),
-			cancel:   make(map[peer.ID]context.CancelFunc),
-			complete: make(map[peer.ID]uint64),
+			ready:  make(chan struct{}),
+			cancel: make(map[peer.ID]context.CancelFunc),
 		},
 	}
 	for _, seat := range opts.Genesis.Committee {
@@ -307,7 +307,7 @@ func (l *loop) rebuild(ctx context.Context) ([]*message.Message, error) {
 		}
 	}
 	l.refreshSpares()
-	n.links.rebuild(l.tangle.LedgerTime())
+	n.standings.rebuild(l.tangle.LedgerTime())
 	if err := l.recount(ctx); err != nil {
 		return nil, err
 	}

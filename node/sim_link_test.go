@@ -75,6 +75,9 @@ func (h *host) send(to *host, f *frame) {
 // linkUp has a link begin anew, by comparing tips.
 func (h *host) linkUp(to *host) {
 	h.links[to].exchangeAt = h.s.now + h.s.upTo(100*time.Millisecond)
+	if h.n != nil {
+		h.n.standings.linked(to.id)
+	}
 }
 
 // linksOn looks every now and then whether something is to be asked of a
@@ -101,9 +104,7 @@ func (h *host) lookAt(to *host) {
 		h.turn(l, func(ctx context.Context) { n.exchange(ctx, to.id) })
 	case h.l.tangle.Stats().Orphans > 0:
 		h.turn(l, func(ctx context.Context) {
-			if want := n.missing(ctx, to.id); len(want) > 0 {
-				n.fetch(ctx, to.id, want)
-			}
+			n.repair(ctx, to.id)
 		})
 	}
 }

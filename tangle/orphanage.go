@@ -89,6 +89,9 @@ func (h *orphanage) has(id message.ID) bool {
 	return ok
 }
 
+// crowded tells whether half of either bound is reached.
+func (h *orphanage) crowded() bool { return 2*len(h.byID) >= h.maxCount || 2*h.bytes >= h.maxBytes }
+
 // add takes in o, which waits for the given parents, and returns what had to
 // make room; o itself may be among it.
 func (h *orphanage) add(o *orphan, parents []message.ID) (evicted []message.ID) {

@@ -193,3 +193,31 @@ func BenchmarkMissing(b *testing.B) {
 		}
 	}
 }
+
+// TestCrowded: half of either bound.
+func TestCrowded(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		opts    Options
+		padding int
+		want    int // so many orphans make it crowded
+	}{
+		{"number", Options{Genesis: testGenesis, MaxOrphans: 10}, 0, 5},
+		{"bytes", Options{Genesis: testGenesis, MaxOrphanBytes: 8 * len(waiting(t, 1, 1000, madeUp(1)).Bytes())}, 1000, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tangle := New(c.opts)
+			for n := range c.want {
+				if tangle.Crowded() {
+					t.Fatalf("crowded by %d orphans, want %d", n, c.want)
+				}
+				if _, err := tangle.Attach(waiting(t, n, c.padding, madeUp(uint64(n))), "peer", epoch); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !tangle.Crowded() {
+				t.Errorf("not crowded by %d orphans", c.want)
+			}
+		})
+	}
+}

@@ -341,6 +341,10 @@ func (t *Tangle) Tips(n int) []message.ID {
 // IsOrphan reports whether id waits for parents.
 func (t *Tangle) IsOrphan(id message.ID) bool { return t.orphans.has(id) }
 
+// Crowded reports whether half of the room for orphans is taken: their ancestors
+// must come in order then, the oldest first, or there will be no place for them.
+func (t *Tangle) Crowded() bool { return t.orphans.crowded() }
+
 // Locator returns at most n IDs that tell a peer what is here: the newest tips,
 // then solid messages 1, 2, 4, 8 ... places back in the order of becoming solid.
 // Whatever the peer lacks of the newest, it has some of the older ones.
