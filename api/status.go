@@ -75,7 +75,7 @@ func codeOf(err error) codes.Code {
 		return codes.InvalidArgument
 	case is(err, node.ErrNotFound, storage.ErrNotFound, node.ErrNoPeer, node.ErrNoSnapshot):
 		return codes.NotFound
-	case is(err, node.ErrDiskLow, errTooManyStreams):
+	case is(err, node.ErrDiskLow, node.ErrOverloaded, errTooManyStreams):
 		return codes.ResourceExhausted
 	case is(err, node.ErrLagging, errNotReading):
 		return codes.Aborted

@@ -34,6 +34,7 @@ func TestErrorTable(t *testing.T) {
 		{node.ErrNotFound, codes.NotFound, "", false},
 		{storage.ErrNotFound, codes.NotFound, "", false},
 		{node.ErrDiskLow, codes.ResourceExhausted, "", false},
+		{fmt.Errorf("%w: %w", node.ErrOverloaded, context.DeadlineExceeded), codes.ResourceExhausted, "", false},
 		{errTooManyStreams, codes.ResourceExhausted, "", false},
 		{node.ErrLagging, codes.Aborted, "", false},
 		{errNotReading, codes.Aborted, "", false},

@@ -92,6 +92,8 @@ func reasonOf(err error) string {
 	var state stateError
 	var refused refusedError
 	switch {
+	case errors.Is(err, node.ErrOverloaded):
+		return "overloaded"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return "unanswered"
 	case errors.As(err, &invalid):

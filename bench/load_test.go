@@ -175,6 +175,7 @@ func TestReasonsAreShort(t *testing.T) {
 		"stale":        stateError(node.Stale),
 		"refused_0x97": fmt.Errorf("x: %w", refusedError(0x97)),
 		"disk_low":     node.ErrDiskLow,
+		"overloaded":   fmt.Errorf("%w: %w", node.ErrOverloaded, context.DeadlineExceeded),
 		"catching_up":  node.ErrCatchingUp,
 		"grpc_Unavailable": status.Error(codes.Unavailable,
 			"try again"),

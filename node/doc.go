@@ -29,7 +29,7 @@
 // What a sender got wrong for ever is a *message.InvalidError, counted by its
 // reason. What is nobody's fault is a [State] of the receipt: a duplicate, a
 // message whose parents are on their way, one from a clock that runs ahead.
-// ErrClosed and ErrDiskLow say that this node takes nothing now. When the store
+// ErrClosed, ErrDiskLow and ErrOverloaded say that this node takes nothing now. When the store
 // fails, the node stops with that error, since its memory is then ahead of its
 // disk; Health tells.
 package node

@@ -140,11 +140,14 @@ func (n *Node) ready() error {
 }
 
 // Submit takes in a message that a client encoded and signed. The error is a
-// *message.InvalidError, ErrDiskLow, ErrClosed or ctx's; what is nobody's fault
+// *message.InvalidError, ErrDiskLow, ErrOverloaded, ErrClosed or ctx's; what is nobody's fault
 // is told by the receipt's State.
 func (n *Node) Submit(ctx context.Context, raw []byte) (Receipt, error) {
 	if n.leaving.Load() {
 		return Receipt{}, ErrClosed
+	}
+	if err := n.brake.wait(ctx, n.done); err != nil {
+		return Receipt{}, err
 	}
 	b := n.admit([][]byte{raw}, "")
 	if err := n.judge(ctx, b); err != nil {
@@ -292,12 +295,15 @@ func (n *Node) submitMany(ctx context.Context, raws [][]byte, sender string, fet
 // Issue makes a message of a reading: it selects tips, signs with the node's
 // key, does the work in the caller's goroutine, and returns when the message is
 // durable here. The error is a *message.InvalidError for a reading that can
-// never be taken, or ErrDiskLow, ErrClosed, ctx's.
+// never be taken, or ErrDiskLow, ErrOverloaded, ErrClosed, ctx's.
 func (n *Node) Issue(ctx context.Context, d message.Data) (message.ID, error) {
 	if strings.HasPrefix(d.Topic, reservedTopics) {
 		return message.ID{}, n.refuse(&message.InvalidError{
 			Reason: message.ReasonTopic, Err: fmt.Errorf("topics under %s are the seats' own", reservedTopics),
 		})
+	}
+	if err := n.brake.wait(ctx, n.done); err != nil {
+		return message.ID{}, err
 	}
 	return n.issueData(ctx, d)
 }

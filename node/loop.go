@@ -65,6 +65,7 @@ type loop struct {
 	approvalAt   time.Time
 	houseAt      time.Time
 	sweptAt      time.Time
+	heldTold     time.Time
 }
 
 // run is the one goroutine that changes the graph, until Close or a failed
@@ -315,6 +316,7 @@ func (l *loop) refreshSpares() {
 
 // tick does what is due by time.
 func (l *loop) tick(now time.Time) error {
+	l.checkPace(now)
 	if l.catching {
 		l.n.checkDisk()
 		return nil

@@ -26,6 +26,8 @@ type metrics struct {
 	staleKept     prometheus.Counter
 	diskFree      prometheus.Gauge
 	mended        prometheus.Counter
+	held          prometheus.Counter
+	holding       prometheus.Gauge
 	commitSeconds prometheus.Histogram
 	vertices      prometheus.Gauge
 	tips          prometheus.Gauge
@@ -66,6 +68,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		staleKept:     counter("tangled_node_stale_kept_total", "Messages that came too late for any anchor, and that a permanode keeps."),
 		diskFree:      gauge("tangled_node_disk_free_bytes", "Room on the disk of the store; zero where it is not known."),
 		mended:        counter("tangled_node_mended_total", "Damaged messages fetched again from a peer."),
+		held:          counter("tangled_node_held_total", "Times that clients had to wait because more came in than became final."),
+		holding:       gauge("tangled_node_holding", "1 while clients have to wait."),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tangled_node_commit_seconds",
 			Help:    "Time from attaching a group of messages to its being durable.",
@@ -78,7 +82,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		pool:        gauge("tangled_node_tip_pool", "Tips that may be selected."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.overBudget, m.anchors, m.final, m.equivocations, m.reissued, m.snapshots, m.pruned, m.adopted, m.filled, m.damaged, m.mended, m.staleKept, m.diskFree, m.commitSeconds,
+		reg.MustRegister(m.invalid, m.outcomes, m.attached, m.evicted, m.fetched, m.overBudget, m.anchors, m.final, m.equivocations, m.reissued, m.snapshots, m.pruned, m.adopted, m.filled, m.damaged, m.mended, m.staleKept, m.diskFree, m.held, m.holding, m.commitSeconds,
 			m.vertices, m.tips, m.orphans, m.orphanBytes, m.pool)
 	}
 	return m

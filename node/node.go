@@ -40,6 +40,7 @@ type Node struct {
 	links     links
 	standings standings
 	fetches   budgets
+	brake     brake
 	metrics   *metrics
 	started   time.Time
 

@@ -12,7 +12,7 @@ import (
 
 // Transfer carries a transfer that its owner signed into the ledger, and
 // returns when the message is durable here. Value moves when that is final. The
-// error is a *message.InvalidError, an *Alarm, ErrDiskLow, ErrClosed or ctx's.
+// error is a *message.InvalidError, an *Alarm, ErrDiskLow, ErrOverloaded, ErrClosed or ctx's.
 func (n *Node) Transfer(ctx context.Context, t message.Transfer) (message.ID, error) {
 	if alarm := n.alarm.Load(); alarm != nil {
 		return message.ID{}, alarm
@@ -22,6 +22,9 @@ func (n *Node) Transfer(ctx context.Context, t message.Transfer) (message.ID, er
 	}
 	if err := n.verifier.VerifyTransfer(&t, n.rules.Network); err != nil {
 		return message.ID{}, n.refuse(err)
+	}
+	if err := n.brake.wait(ctx, n.done); err != nil {
+		return message.ID{}, err
 	}
 	return n.issuePayload(ctx, message.KindTransfer, t.Append(nil))
 }
