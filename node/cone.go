@@ -41,7 +41,13 @@ func (n *Node) serveFetch(ctx context.Context, from peer.ID, req gossip.FetchReq
 		return reply, err
 	}
 	if !whole {
-		ids = nearby(req.Want, ids, req.After)
+		// Without what the peer has: the newest of that would be all there is time for.
+		ancestors, more, _, err := n.cone(ctx, req.Want, nil, req.After)
+		reads += more
+		if err != nil {
+			return gossip.FetchReply{}, err
+		}
+		ids = nearby(req.Want, ancestors, req.After)
 	}
 	var p page
 	for _, id := range ids {

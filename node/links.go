@@ -112,7 +112,7 @@ func (n *Node) runLink(ctx context.Context, id peer.ID) {
 func (n *Node) repair(ctx context.Context, id peer.ID) {
 	for {
 		want := n.missing(ctx, id)
-		if len(want) == 0 || !n.fetch(ctx, id, want, 0) || len(want) < gossip.MaxFetchIDs {
+		if len(want) == 0 || !n.fetch(ctx, id, want, 0) {
 			return
 		}
 	}
@@ -128,9 +128,8 @@ func (n *Node) missing(ctx context.Context, id peer.ID) (want []message.ID) {
 	return want
 }
 
-// exchange compares tips with the peer and fetches those we have never seen: with
-// the history before them, if this node was away or lacks more than the orphans
-// that it can hold.
+// exchange compares tips with the peer and fetches those we have never seen; where
+// there is more to it, the history before those that are not solid.
 func (n *Node) exchange(ctx context.Context, id peer.ID) {
 	var tips []message.ID
 	var at uint64
@@ -144,20 +143,18 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 		n.opts.Logger.Debug("tips not exchanged", "peer", id, "error", err)
 		return
 	}
-	var unknown []message.ID
-	var crowded bool
+	var want []message.ID
+	var since uint64
 	if n.ask(ctx, func(l *loop) {
-		crowded = l.tangle.Crowded()
-		pending := n.standings.compare(id, theirs, at, l.notSolid)
-		unknown = slices.DeleteFunc(pending, func(id message.ID) bool { return l.tangle.IsOrphan(id) || l.hold.has(id) })
-	}) != nil || len(unknown) == 0 {
+		now := n.opts.Now()
+		want = n.standings.compare(id, theirs, at, now, l.notSolid)
+		if since = n.standings.since(id, now, l.tangle.Crowded()); since == 0 {
+			want = slices.DeleteFunc(want, func(id message.ID) bool { return l.tangle.IsOrphan(id) || l.hold.has(id) })
+		}
+	}) != nil || len(want) == 0 {
 		return
 	}
-	since := n.standings.since(id)
-	if crowded {
-		since = n.standings.until(id)
-	}
-	n.fetch(ctx, id, unknown, since)
+	n.fetch(ctx, id, want, since)
 }
 
 // notSolid returns those of ids that could be attached and are not solid here.

@@ -73,7 +73,12 @@ func TestNearby(t *testing.T) {
 				t.Errorf("%v is among the nearest and does not come", id)
 			}
 		}
-		if left := n.standingBudget(peer.ID("asker")); fetchBurst-left > 2*coneLimit+1 {
+		// What the peer has is newer here than what it wants, and is no answer.
+		old := gossip.FetchRequest{Want: layers[3][:5], Have: layers[9]}
+		if reply, err = n.serveFetch(t.Context(), peer.ID("other"), old); err != nil || len(reply.Messages) < 20 {
+			t.Errorf("%d messages of old cones, %v; want what is nearest", len(reply.Messages), err)
+		}
+		if left := n.standingBudget(peer.ID("asker")); fetchBurst-left > 3*coneLimit {
 			t.Errorf("it cost %v reads", fetchBurst-left)
 		}
 	})

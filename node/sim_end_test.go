@@ -58,7 +58,7 @@ func (h *host) done(i issued) bool {
 	_, ok, err := h.n.store.Final(i.id)
 	h.s.must(err)
 	switch {
-	case ok:
+	case ok, i.lost:
 		return true
 	case i.by.fault == loser && !slices.ContainsFunc(h.s.hosts, func(h *host) bool { return h.n.store.Has(i.id) }):
 		return true

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -258,6 +259,13 @@ func (h *host) forget() {
 	h.disk.found = newDisk().fs
 	h.checked, h.durable = 0, 0
 	h.s.counts.lost++
+	for i, m := range h.s.load.issued {
+		if m.by == h {
+			h.s.load.issued[i].lost = !slices.ContainsFunc(h.s.hosts, func(o *host) bool {
+				return o != h && (o.n == nil || o.n.store.Has(m.id))
+			})
+		}
+	}
 }
 
 // announce is what the node has gossip do. It leaves at the next flush, or soon.

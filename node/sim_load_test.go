@@ -24,6 +24,7 @@ type issued struct {
 	by       *host
 	transfer *message.TransferID // nil for a reading
 	until    uint64              // the transfer is valid
+	lost     bool                // with the only store that had it; at others it waits for parents at most
 }
 
 // load is what clients do.

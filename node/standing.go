@@ -2,14 +2,20 @@ package node
 
 import (
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"tangled/message"
 )
 
-// maxStandings bounds the peers of whom it is remembered what they have.
-const maxStandings = 1024
+const (
+	// maxStandings bounds the peers of whom it is remembered what they have.
+	maxStandings = 1024
+	// stuckAfter is how long an offer may take to be met before the history is read:
+	// the time of three exchanges.
+	stuckAfter = 3 * exchangeEvery
+)
 
 // standings are how much we have of what each peer has, as far as is known. They
 // tell a node that lacks what gossip lost here and there from one that was away.
@@ -28,9 +34,11 @@ type standings struct {
 type standing struct {
 	until   uint64 // up to there we have all that it had; zero for rebuilt
 	current bool   // it was so since the link to it began
-	// offered are tips that it told at a ledger time and that are not solid here.
+	// offered are tips that it told at a ledger time, and at a time by our clock, and
+	// that are not solid here.
 	offered   []message.ID
 	offeredAt uint64
+	told      time.Time
 }
 
 // rebuild is told that the DAG was read from the store, up to a ledger time.
@@ -54,7 +62,7 @@ func (p *standings) linked(id peer.ID) {
 // compare is told the tips that a peer offers at a ledger time. It returns those
 // that are not solid here, by notSolid. Once all of an offer are solid, so is all
 // that the peer had then.
-func (p *standings) compare(id peer.ID, tips []message.ID, at uint64, notSolid func([]message.ID) []message.ID) (pending []message.ID) {
+func (p *standings) compare(id peer.ID, tips []message.ID, at uint64, now time.Time, notSolid func([]message.ID) []message.ID) (pending []message.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.byPeer[id]
@@ -68,7 +76,7 @@ func (p *standings) compare(id peer.ID, tips []message.ID, at uint64, notSolid f
 	case len(pending) == 0:
 		s = standing{until: at, current: true}
 	case len(s.offered) == 0:
-		s.offered, s.offeredAt = pending, at
+		s.offered, s.offeredAt, s.told = pending, at, now
 	}
 	p.current = p.current || s.current
 	if len(p.byPeer) >= maxStandings {
@@ -81,28 +89,20 @@ func (p *standings) compare(id peer.ID, tips []message.ID, at uint64, notSolid f
 	return pending
 }
 
-// since is the ledger time from which on a peer's history has what we lack. It is
-// zero where we lack no more than what is on its way: after we once had all that
-// the peer had, or, of one that was never met, all that another had.
-func (p *standings) since(id peer.ID) uint64 {
+// since is the ledger time from which on a peer's history has what we lack. It is zero
+// where we lack only what is on its way or was lost here and there: after we once had
+// all that the peer had, or, of one that was never met, all that another had; unless
+// an offer is not met for long, or there is no room to go on as before.
+func (p *standings) since(id peer.ID, now time.Time, crowded bool) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.byPeer[id]; s.current || s.until == 0 && p.current {
+	s := p.byPeer[id]
+	away := !s.current && (s.until > 0 || !p.current)
+	stuck := len(s.offered) > 0 && now.Sub(s.told) > stuckAfter
+	switch {
+	case !away && !stuck && !crowded:
 		return 0
-	}
-	return p.untilLocked(id)
-}
-
-// until is the ledger time up to which we have all that a peer had then; never
-// zero.
-func (p *standings) until(id peer.ID) uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.untilLocked(id)
-}
-
-func (p *standings) untilLocked(id peer.ID) uint64 {
-	if s := p.byPeer[id]; s.until > 0 {
+	case s.until > 0:
 		return s.until
 	}
 	return max(1, p.rebuilt)

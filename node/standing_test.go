@@ -2,6 +2,7 @@ package node
 
 import (
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -23,18 +24,19 @@ func TestStandings(t *testing.T) {
 		return pending
 	}
 	var p standings
-	check := func(what string, id peer.ID, since, until uint64) {
+	now := time.Unix(1, 0)
+	check := func(what string, id peer.ID, since, crowded uint64) {
 		t.Helper()
-		if got := p.since(id); got != since {
+		if got := p.since(id, now, false); got != since {
 			t.Errorf("%s: history of %s since %d, want %d", what, id, got, since)
 		}
-		if got := p.until(id); got != until {
-			t.Errorf("%s: complete with %s until %d, want %d", what, id, got, until)
+		if got := p.since(id, now, true); got != crowded {
+			t.Errorf("%s: crowded, history of %s since %d, want %d", what, id, got, crowded)
 		}
 	}
 	compare := func(id peer.ID, at uint64, pending int, tips ...message.ID) {
 		t.Helper()
-		if got := p.compare(id, tips, at, notSolid); len(got) != pending {
+		if got := p.compare(id, tips, at, now, notSolid); len(got) != pending {
 			t.Errorf("of %d tips %d are pending, want %d", len(tips), len(got), pending)
 		}
 	}
@@ -63,6 +65,14 @@ func TestStandings(t *testing.T) {
 	check("who offers nothing is met", c, 0, 160)
 	compare(a, 170, 1, tip(4))
 	check("one more tip is no absence", a, 0, 150)
+	now = now.Add(stuckAfter)
+	compare(a, 180, 2, tip(4), tip(5))
+	check("nor is one that takes long", a, 0, 150)
+	now = now.Add(1)
+	check("but one that does not come", a, 150, 150)
+	solid[tip(4)] = true
+	compare(a, 190, 1, tip(5))
+	check("and comes in the end", a, 0, 170)
 
 	p.rebuild(200)
 	for _, id := range []peer.ID{a, b, c} {

@@ -14,6 +14,8 @@ const (
 	// nextRound when everybody may be asked again.
 	askAnother = time.Second
 	nextRound  = 4 * time.Second
+	// notComing is the age from which a parent is not on its way any more.
+	notComing = 10 * time.Second
 )
 
 // orphan is a message that waits for parents.
@@ -214,7 +216,8 @@ func (h *orphanage) missing(peer string, n int, now time.Time, patience time.Dur
 		best = best[:min(n, len(best))]
 	}
 	for id, w := range h.waiting {
-		if now.Sub(w.since) < patience || !w.mayAsk(peer, now) || h.has(id) {
+		early := now.Sub(w.since) < patience && now.Sub(id.Time()) < notComing
+		if early || !w.mayAsk(peer, now) || h.has(id) {
 			continue
 		}
 		c := candidate{id, w}

@@ -221,3 +221,22 @@ func TestCrowded(t *testing.T) {
 		})
 	}
 }
+
+// TestOldParentsAreAskedForAtOnce: one that is older than anything on its way is not
+// waited for.
+func TestOldParentsAreAskedForAtOnce(t *testing.T) {
+	const patience = time.Second
+	tangle := New(Options{Genesis: testGenesis})
+	old := message.NewID(uint64(epoch.Add(time.Minute).UnixNano()), [32]byte{1})
+	fresh := message.NewID(old.Timestamp()+1, [32]byte{2})
+	now := old.Time().Add(notComing)
+	if _, err := tangle.Attach(waiting(t, 1, 0, old, fresh), "peer", now); err != nil {
+		t.Fatal(err)
+	}
+	if got := tangle.Missing("peer", 10, now, patience); len(got) != 1 || got[0] != old {
+		t.Errorf("asks for %v at once, want %v", got, old)
+	}
+	if got := tangle.Missing("peer", 10, now.Add(patience), patience); len(got) != 1 || got[0] != fresh {
+		t.Errorf("asks for %v after a while, want %v", got, fresh)
+	}
+}

@@ -367,8 +367,8 @@ func (t *Tangle) Newest() message.ID { return t.newest }
 func (t *Tangle) NewestApproved() message.ID { return t.approved }
 
 // Missing returns at most n IDs to ask a peer for: parents that are not here
-// and that orphans have waited for with patience, since a parent may be on its
-// way by itself in another frame; first those that it returned least often,
+// and that orphans have waited for with patience, since one of the last ten seconds
+// may be on its way by itself in another frame; first those that it returned least often,
 // then the oldest. Parents that somebody made up therefore do not hold up real
 // ones. An ID is returned once a second at most, and for the same peer only in
 // the next round, when nobody was asked for 4 s.

@@ -200,7 +200,7 @@ var mutants = []mutant{
 		file: "node/finality.go",
 		from: "wave: a.Wave + 1, last: f.last",
 		to:   "wave: f.graph.NextWave(), last: f.last",
-		pkg:  "node", test: "TestSimulation", args: simulation("1", "30"),
+		pkg:  "node", test: "TestSimulation", args: simulation("101", "50"),
 	},
 
 	// Finality goes on.
