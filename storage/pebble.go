@@ -12,6 +12,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
+// blockSize is how many bytes of rows are compressed, read and cached together: some
+// thirty readings. With Pebble's 4 KiB a history is read at four fifths of the speed and
+// a store filled at as much; with 32 KiB a look-up by ID whose block is not cached takes
+// twice as long.
+const blockSize = 16 << 10
+
 // memTableSize is how many bytes are written before files are made of them. Half of it
 // costs 5 us more a message in merging what it makes twice as often.
 const memTableSize = 64 << 20
@@ -105,6 +111,7 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 	po.Experimental.SpanPolicyFunc = tableOfItsOwn
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		po.Levels[i].BlockSize = blockSize
 	}
 	return po
 }
@@ -117,6 +124,8 @@ func tableOfItsOwn(start []byte) (policy pebble.SpanPolicy, end []byte, err erro
 	if len(start) == 0 || start[0] == math.MaxUint8 {
 		return policy, nil, nil // the last there can be
 	}
+	// Merged most often, and half of a row is a hash.
+	policy.PreferFastCompression = start[0] == tableTopic || start[0] == tableIssuer
 	return policy, []byte{start[0] + 1}, nil
 }
 
