@@ -102,8 +102,8 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 		L0StopWritesThreshold:       48,
 		Logger:                      pebbleLogger{s: s, log: opts.Logger},
 	}
-	// Zstandard at the last level, where almost all bytes are: a reading of 256 bytes
-	// takes an eighth less room with all its rows than with Snappy.
+	// Zstandard for what is merged down to the last level; rows by ID are moved there
+	// as they were flushed.
 	po.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
 	// What is deleted by key is own messages that became final, a row each: not worth
 	// a compaction of its own, which by default they get again and again.
