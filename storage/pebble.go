@@ -102,8 +102,7 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 		L0StopWritesThreshold:       48,
 		Logger:                      pebbleLogger{s: s, log: opts.Logger},
 	}
-	// Zstandard for what is merged down to the last level; rows by ID are moved there
-	// as they were flushed.
+	// MinLZ, and Zstandard at the last level where it gains enough more.
 	po.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
 	// What is deleted by key is own messages that became final, a row each: not worth
 	// a compaction of its own, which by default they get again and again.
