@@ -94,12 +94,15 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 		FormatMajorVersion: pebble.FormatNewest,
 		MemTableSize:       memTableSize,
 		// A burst of ingest outruns compaction; reads stay quick enough while
-		// it catches up, so do not stall writers early. What overlaps most, the rows by
-		// topic, is merged with all below it each time: rather eight files at a time
-		// than four.
+		// it catches up, so do not stall writers early. What overlaps, the rows by topic
+		// and by issuer, is merged with all below it each time: rather when sixteen files
+		// lie upon each other, which is half of this threshold, than two. Files of rows in
+		// order lie side by side. How many there are of those must not have the others
+		// merged earlier, or it is at each flush once there are ten million messages.
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       8,
-		L0StopWritesThreshold:       48,
+		L0CompactionThreshold:       32,
+		L0CompactionFileThreshold:   2_000,
+		L0StopWritesThreshold:       64,
 		Logger:                      pebbleLogger{s: s, log: opts.Logger},
 	}
 	// MinLZ, and Zstandard at the last level where it gains enough more.
@@ -108,6 +111,11 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 	// a compaction of its own, which by default they get again and again.
 	po.Experimental.TombstoneDenseCompactionThreshold = -1
 	po.Experimental.SpanPolicyFunc = tableOfItsOwn
+	// A file a table, of all that a memtable has; below as by default.
+	po.TargetFileSizes[0] = memTableSize
+	for i := 1; i < len(po.TargetFileSizes); i++ {
+		po.TargetFileSizes[i] = 2 << 20 << i
+	}
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		po.Levels[i].BlockSize = blockSize
