@@ -65,7 +65,8 @@ func (v *view) get(index byte, id message.ID) (Record, error) {
 	return r, err
 }
 
-// near is how many rows a follower steps over before it seeks.
+// near is how many rows a follower steps over before it seeks, and how many keys it
+// then seeks at once: the next ones are likely as far apart.
 const near = 8
 
 // follower looks up the rows of a table for keys that come in order, or in
@@ -77,6 +78,7 @@ type follower struct {
 	descending bool
 	it         *pebble.Iterator // nil until the first key
 	ok         bool             // it is at a row
+	seeks      int              // so many keys are sought at once
 }
 
 func newFollower(from pebble.Reader, table byte, descending bool) *follower {
@@ -114,6 +116,11 @@ func (f *follower) find(key []byte) (bool, error) {
 		f.it = it
 		f.seek(key)
 	}
+	most := near
+	if f.seeks > 0 {
+		f.seeks--
+		most = 0
+	}
 	for steps := 0; f.ok; steps++ {
 		order := bytes.Compare(f.it.Key(), key)
 		if f.descending {
@@ -122,9 +129,12 @@ func (f *follower) find(key []byte) (bool, error) {
 		switch {
 		case order >= 0:
 			return order == 0, nil
-		case steps < near:
+		case steps < most:
 			f.ok = step(f.it, f.descending)
 		default:
+			if steps > 0 {
+				f.seeks = near // in vain
+			}
 			f.seek(key)
 		}
 	}
