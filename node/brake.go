@@ -38,8 +38,8 @@ type brake struct {
 
 	// The loop's own.
 	long    time.Time // since when the backlog is; zero while it is not
-	final   uint64    // ledger time
-	moved   time.Time // when that changed last, or clients began to wait
+	anchor  uint64    // the last
+	moved   time.Time // when that changed, or clients began to wait
 	givenUp bool      // nothing becomes final: they are not held until something does
 }
 
@@ -63,11 +63,12 @@ func (b *brake) wait(ctx context.Context, closed <-chan struct{}) error {
 	}
 }
 
-// update is told how many messages are not final, and the ledger time. It reports
-// whether clients are held.
-func (b *brake) update(now time.Time, open int, ledgerTime uint64) (held bool) {
-	if ledgerTime != b.final {
-		b.final, b.moved, b.givenUp = ledgerTime, now, false
+// update is told how many messages are not final, the last anchor and the ledger
+// time, which stands while anchors include what is older. It reports whether clients
+// are held.
+func (b *brake) update(now time.Time, open int, anchor, ledgerTime uint64) (held bool) {
+	if anchor != b.anchor {
+		b.anchor, b.moved, b.givenUp = anchor, now, false
 	}
 	if open < longBacklog {
 		b.long = time.Time{}
@@ -111,11 +112,11 @@ func (l *loop) checkPace(now time.Time) {
 		return // nothing becomes final
 	}
 	n, open := l.n, len(l.open)
-	if l.catching {
+	if n.ready() != nil {
 		open = 0 // nothing is taken, which clients are to hear at once
 	}
 	was := n.brake.held != nil
-	held := n.brake.update(now, open, l.finality.time)
+	held := n.brake.update(now, open, l.finality.index, l.finality.time)
 	switch {
 	case held && !was:
 		n.metrics.holding.Set(1)

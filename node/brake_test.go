@@ -44,11 +44,28 @@ func TestBrake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var b brake
 			for _, s := range steps {
-				if held := b.update(at(s.at), s.open, uint64(at(s.final).UnixNano())); held != s.held {
+				ledgerTime := uint64(at(s.final).UnixNano())
+				if held := b.update(at(s.at), s.open, ledgerTime, ledgerTime); held != s.held {
 					t.Fatalf("after %v s, %d open, final until %v: held %v", s.at, s.open, s.final, held)
 				}
 			}
 		})
+	}
+}
+
+// TestBrakeWhileLedgerTimeStands: anchors that include what is older than the ledger
+// time are progress.
+func TestBrakeWhileLedgerTimeStands(t *testing.T) {
+	var b brake
+	start, ledgerTime := time.Unix(1_000_000, 0), uint64(time.Unix(1_000_000, 0).UnixNano())
+	for s := range 100 {
+		held := b.update(start.Add(time.Duration(s)*time.Second), longBacklog, uint64(s/10), ledgerTime)
+		if want := s > 4; held != want {
+			t.Fatalf("after %d s and %d anchors: held %v, want %v", s, s/10, held, want)
+		}
+	}
+	if b.update(start.Add(90*time.Second+brakeLimit+1), longBacklog, 9, ledgerTime) {
+		t.Error("held though no anchor comes any more")
 	}
 }
 
@@ -93,6 +110,17 @@ func TestClientsWaitForTheBrake(t *testing.T) {
 			}
 		}
 		hold(true)
+		held := make(chan error, 1)
+		go func() { _, err := n.Submit(t.Context(), ready.Bytes()); held <- err }()
+		time.Sleep(time.Second)
+		n.leaving.Store(true)
+		hold(false)
+		if err := <-held; !errors.Is(err, ErrClosed) {
+			t.Errorf("Submit that goes on when the node leaves: %v", err)
+		}
+		n.leaving.Store(false)
+
+		hold(true)
 		if _, err := n.issueData(t.Context(), reading(4)); err != nil {
 			t.Errorf("what the node itself says: %v", err)
 		}
@@ -115,13 +143,7 @@ func TestLoopBrakes(t *testing.T) {
 		w.seated(2) // the other is down: no quorum
 		n := w.open(w.first(0, vfs.NewMem()))
 		issue(t, n, reading(1))
-		if err := n.ask(t.Context(), func(l *loop) {
-			for i := range longBacklog {
-				l.open[message.NewID(uint64(time.Now().UnixNano()), [32]byte{byte(i), byte(i >> 8), 1})] = struct{}{}
-			}
-		}); err != nil {
-			t.Fatal(err)
-		}
+		backlog(t, n)
 		start := time.Now()
 		time.Sleep(brakeFrom + time.Second)
 		id := issue(t, n, reading(2))
@@ -132,4 +154,62 @@ func TestLoopBrakes(t *testing.T) {
 			t.Error("it is not here")
 		}
 	})
+}
+
+// TestLoopBrakesWhileAnchorsCome: as long as there is a new anchor every now and then,
+// whatever the ledger time.
+func TestLoopBrakesWhileAnchorsCome(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.seated(2) // the other is down: none but these anchors
+		n := w.open(w.first(0, vfs.NewMem()))
+		backlog(t, n)
+		time.Sleep(brakeFrom + time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*brakeLimit)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { _, err := n.Issue(ctx, reading(1)); done <- err }()
+		for range 6 {
+			time.Sleep(brakeLimit / 2)
+			if err := n.ask(t.Context(), func(l *loop) { l.finality.index++ }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := <-done; !errors.Is(err, ErrOverloaded) {
+			t.Errorf("Issue: %v, want ErrOverloaded", err)
+		}
+	})
+}
+
+// TestBrakeOnALowDisk: who waits is told at once that nothing is taken any more.
+func TestBrakeOnALowDisk(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.seated(2) // the other is down: no quorum
+		disk := &smallDisk{FS: vfs.NewMem(), free: 2 << 30}
+		n := w.open(w.first(0, disk))
+		backlog(t, n)
+		time.Sleep(brakeFrom + time.Second)
+		done := make(chan error, 1)
+		go func() { _, err := n.Issue(t.Context(), reading(1)); done <- err }()
+		time.Sleep(time.Second)
+		start := time.Now()
+		disk.set(1 << 20)
+		if err := <-done; !errors.Is(err, ErrDiskLow) {
+			t.Errorf("Issue: %v, want ErrDiskLow", err)
+		}
+		if waited := time.Since(start); waited > brakeLimit/4 {
+			t.Errorf("it waited for %v", waited)
+		}
+	})
+}
+
+// backlog has a node hold as much that is not final as is long.
+func backlog(t *testing.T, n *Node) {
+	t.Helper()
+	if err := n.ask(t.Context(), func(l *loop) {
+		for i := range longBacklog {
+			l.open[message.NewID(uint64(time.Now().UnixNano()), [32]byte{byte(i), byte(i >> 8), 1})] = struct{}{}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -143,11 +143,11 @@ func (n *Node) ready() error {
 // *message.InvalidError, ErrDiskLow, ErrOverloaded, ErrClosed or ctx's; what is nobody's fault
 // is told by the receipt's State.
 func (n *Node) Submit(ctx context.Context, raw []byte) (Receipt, error) {
-	if n.leaving.Load() {
-		return Receipt{}, ErrClosed
-	}
 	if err := n.brake.wait(ctx, n.done); err != nil {
 		return Receipt{}, err
+	}
+	if n.leaving.Load() {
+		return Receipt{}, ErrClosed
 	}
 	b := n.admit([][]byte{raw}, "")
 	if err := n.judge(ctx, b); err != nil {
