@@ -14,8 +14,8 @@ import (
 )
 
 // coneLimit is how many messages are looked at to answer one fetch, and how many
-// one that goes no further gets at most: what it wants, and as much again of what
-// that stands on.
+// one that goes no further gets at most: what it wants, and the nearest of what that
+// stands on.
 const coneLimit = 2 * gossip.MaxFetchIDs
 
 // errOverBudget tells a peer that it asked too much.

@@ -31,6 +31,9 @@ const (
 	tellableTips = 64 << 10
 	// haveIDs is how many IDs tell a peer where to stop.
 	haveIDs = 64
+	// repairFor is how long orphans' parents are asked for without a look at anything
+	// else.
+	repairFor = time.Second
 	// historyRetries is how often in a row a peer may say that it was asked too much
 	// while it is read the history, historyPause how long it is left alone then.
 	historyRetries = 10
@@ -107,12 +110,12 @@ func (n *Node) runLink(ctx context.Context, id peer.ID) {
 	}
 }
 
-// repair asks the peer for what orphans wait for, until there is nothing more to
-// ask it for now.
+// repair asks the peer for what orphans wait for: again as long as that is more than
+// fits a request, and not for ever, since the link has tips to compare too.
 func (n *Node) repair(ctx context.Context, id peer.ID) {
-	for {
+	for end := n.opts.Now().Add(repairFor); ; {
 		want := n.missing(ctx, id)
-		if len(want) == 0 || !n.fetch(ctx, id, want, 0) {
+		if len(want) == 0 || !n.fetch(ctx, id, want, 0) || len(want) < gossip.MaxFetchIDs || n.opts.Now().After(end) {
 			return
 		}
 	}
@@ -148,7 +151,9 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 	if n.ask(ctx, func(l *loop) {
 		now := n.opts.Now()
 		want = n.standings.compare(id, theirs, at, now, l.notSolid)
-		if since = n.standings.since(id, now, l.tangle.Crowded()); since == 0 {
+		if since = n.standings.since(id, now, l.tangle.Crowded()); since > 0 {
+			since = max(since, l.tangle.Horizon()) // nothing older is taken
+		} else {
 			want = slices.DeleteFunc(want, func(id message.ID) bool { return l.tangle.IsOrphan(id) || l.hold.has(id) })
 		}
 	}) != nil || len(want) == 0 {
@@ -169,8 +174,8 @@ func (l *loop) notSolid(ids []message.ID) (pending []message.ID) {
 }
 
 // fetch asks the peer for messages and what they stand on and takes them in, page
-// after page; if since is not zero with all that the peer got from that ledger
-// time on. It reports whether all came.
+// after page; if since is not zero with all that the peer has from that ledger time
+// on. It reports whether all came.
 func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID, since uint64) bool {
 	req := gossip.FetchRequest{Want: want, Since: since}
 	if n.ask(ctx, func(l *loop) { req.Have = l.tangle.Locator(haveIDs) }) != nil {

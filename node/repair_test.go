@@ -232,3 +232,87 @@ func crowd(t *testing.T, n *Node) {
 		}
 	}
 }
+
+// orphan has a node hold a message with parents that somebody made up, older than what
+// may be on its way.
+func orphan(t *testing.T, n *Node, number, parents int) {
+	t.Helper()
+	at := uint64(time.Now().Add(-time.Minute).UnixNano())
+	missing := []message.ID{n.rules.Genesis}
+	for i := range parents {
+		missing = append(missing, message.NewID(at, [32]byte{byte(number), byte(number >> 8), byte(i)}))
+	}
+	slices.SortFunc(missing, message.ID.Compare)
+	m := signed(t, keyOf(9), 0, message.Draft{
+		Network: n.rules.Network, Timestamp: uint64(time.Now().UnixNano()), Parents: missing,
+		Kind: message.KindData, Payload: (&message.Data{Topic: "t", Content: []byte{byte(number), byte(number >> 8)}}).Append(nil),
+	})
+	if r, err := n.Submit(t.Context(), m.Bytes()); err != nil || r.State != Orphan {
+		t.Fatalf("Submit: %v, %v", r.State, err)
+	}
+}
+
+// TestRepairEnds: a link whose peer is asked for parents again and again compares tips
+// nevertheless.
+func TestRepairEnds(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.genesis.DataBits = 0
+		n, of := w.node(0), peer.ID("a")
+		time.Sleep(2 * time.Minute)
+		asked := 0
+		n.askFetch = func(context.Context, peer.ID, gossip.FetchRequest) (gossip.FetchReply, error) {
+			if asked++; asked == 20 {
+				return gossip.FetchReply{}, errors.New("no end")
+			}
+			orphan(t, n, asked, 1)
+			return gossip.FetchReply{}, nil
+		}
+		orphan(t, n, 0, 1)
+		n.repair(t.Context(), of)
+		if asked != 1 {
+			t.Errorf("asked %d times while one parent is missing at a time, want once", asked)
+		}
+
+		asked = 0
+		n.askFetch = func(context.Context, peer.ID, gossip.FetchRequest) (gossip.FetchReply, error) {
+			asked++
+			time.Sleep(repairFor / 5)
+			return gossip.FetchReply{}, nil
+		}
+		const parents = message.MaxParents - 1
+		for i := range 20 * gossip.MaxFetchIDs / parents {
+			orphan(t, n, 100+i, parents)
+		}
+		n.repair(t.Context(), of)
+		if asked < 5 || asked > 6 {
+			t.Errorf("asked %d times in a row, want as often as %v allow", asked, repairFor)
+		}
+	})
+}
+
+// TestNoHistoryBeforeTheHorizon: a peer that was never met is not asked for what is too
+// old to be taken, however long this node has been up.
+func TestNoHistoryBeforeTheHorizon(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.genesis.DataBits = 0
+		n := w.node(0)
+		time.Sleep(3 * w.genesis.Window)
+		issue(t, n, reading(0)) // moves the ledger time, where there are no seats
+		crowd(t, n)
+		var since, horizon uint64
+		n.askFetch = func(_ context.Context, _ peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error) {
+			since = req.Since
+			return gossip.FetchReply{}, errors.New("not now")
+		}
+		n.askTips = func(context.Context, peer.ID, []message.ID) ([]message.ID, error) {
+			return []message.ID{message.NewID(uint64(time.Now().UnixNano()), [32]byte{1})}, nil
+		}
+		n.exchange(t.Context(), peer.ID("a"))
+		if err := n.ask(t.Context(), func(l *loop) { horizon = l.tangle.Horizon() }); err != nil {
+			t.Fatal(err)
+		}
+		if since != horizon || time.Since(time.Unix(0, int64(since))) > 2*w.genesis.Window {
+			t.Errorf("history since %v, want %v", time.Unix(0, int64(since)), time.Unix(0, int64(horizon)))
+		}
+	})
+}
