@@ -15,6 +15,9 @@ const (
 	// stuckAfter is how long an offer may take to be met before the history is read:
 	// the time of three exchanges.
 	stuckAfter = 3 * exchangeEvery
+	// backAfter is the same of the first offer on a link that was down: at the next
+	// exchange.
+	backAfter = exchangeEvery / 2
 )
 
 // standings are how much we have of what each peer has, as far as is known. They
@@ -60,8 +63,8 @@ func (p *standings) linked(id peer.ID) {
 }
 
 // compare is told the tips that a peer offers at a ledger time. It returns those
-// that are not solid here, by notSolid. Once all of an offer are solid, so is all
-// that the peer had then.
+// that are not solid here, by notSolid. Once all of an offer are solid, so is all that
+// the peer had then, but for tips that had no room in it and are offered later.
 func (p *standings) compare(id peer.ID, tips []message.ID, at uint64, now time.Time, notSolid func([]message.ID) []message.ID) (pending []message.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,14 +94,19 @@ func (p *standings) compare(id peer.ID, tips []message.ID, at uint64, now time.T
 
 // since is the ledger time from which on a peer's history has what we lack. It is zero
 // where we lack only what is on its way or was lost here and there: after we once had
-// all that the peer had, or, of one that was never met, all that another had; unless
-// an offer is not met for long, or there is no room to go on as before.
+// all that this peer had, or another; unless an offer is not met for long, or there is
+// no room to go on as before. While a link is down, what passes over it comes by others,
+// if not both sides are cut off from each other: its offer is first seen to be met.
 func (p *standings) since(id peer.ID, now time.Time, crowded bool) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.byPeer[id]
-	away := !s.current && (s.until > 0 || !p.current)
-	stuck := len(s.offered) > 0 && now.Sub(s.told) > stuckAfter
+	patience := stuckAfter
+	if s.until > 0 && !s.current {
+		patience = backAfter
+	}
+	away := !s.current && !p.current
+	stuck := len(s.offered) > 0 && now.Sub(s.told) > patience
 	switch {
 	case !away && !stuck && !crowded:
 		return 0
