@@ -190,6 +190,7 @@ func TestCrowdedNodeAsksForHistory(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.genesis.DataBits = 0
 		b, of := w.node(0), peer.ID("a")
+		time.Sleep(2 * time.Minute) // the genesis is older then
 		var since []uint64
 		b.askFetch = func(_ context.Context, _ peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error) {
 			since = append(since, req.Since)
@@ -215,37 +216,29 @@ func TestCrowdedNodeAsksForHistory(t *testing.T) {
 // crowd has a node hold so many orphans that half of the room for them is taken.
 func crowd(t *testing.T, n *Node) {
 	t.Helper()
-	content := make([]byte, 32_000)
 	var crowded bool
-	time.Sleep(time.Second) // the genesis is older then
 	for i := 0; !crowded; i++ {
-		lost := message.NewID(uint64(time.Now().UnixNano())-1, [32]byte{byte(i), byte(i >> 8)})
-		m := signed(t, keyOf(9), 0, message.Draft{
-			Network: n.rules.Network, Timestamp: uint64(time.Now().UnixNano()), Parents: []message.ID{lost, n.rules.Genesis},
-			Kind: message.KindData, Payload: (&message.Data{Topic: "t", Content: content}).Append(nil),
-		})
-		if r, err := n.Submit(t.Context(), m.Bytes()); err != nil || r.State != Orphan {
-			t.Fatalf("Submit: %v, %v", r.State, err)
-		}
+		orphan(t, n, i, 1, 32_000)
 		if err := n.ask(t.Context(), func(l *loop) { crowded = l.tangle.Crowded() }); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// orphan has a node hold a message with parents that somebody made up, older than what
-// may be on its way.
-func orphan(t *testing.T, n *Node, number, parents int) {
+// orphan has a node hold a message of a size with parents that somebody made up, older
+// than what may be on its way.
+func orphan(t *testing.T, n *Node, number, parents, size int) {
 	t.Helper()
 	at := uint64(time.Now().Add(-time.Minute).UnixNano())
 	missing := []message.ID{n.rules.Genesis}
+	content := append(make([]byte, size), byte(number), byte(number>>8))
 	for i := range parents {
 		missing = append(missing, message.NewID(at, [32]byte{byte(number), byte(number >> 8), byte(i)}))
 	}
 	slices.SortFunc(missing, message.ID.Compare)
 	m := signed(t, keyOf(9), 0, message.Draft{
 		Network: n.rules.Network, Timestamp: uint64(time.Now().UnixNano()), Parents: missing,
-		Kind: message.KindData, Payload: (&message.Data{Topic: "t", Content: []byte{byte(number), byte(number >> 8)}}).Append(nil),
+		Kind: message.KindData, Payload: (&message.Data{Topic: "t", Content: content}).Append(nil),
 	})
 	if r, err := n.Submit(t.Context(), m.Bytes()); err != nil || r.State != Orphan {
 		t.Fatalf("Submit: %v, %v", r.State, err)
@@ -264,10 +257,10 @@ func TestRepairEnds(t *testing.T) {
 			if asked++; asked == 20 {
 				return gossip.FetchReply{}, errors.New("no end")
 			}
-			orphan(t, n, asked, 1)
+			orphan(t, n, asked, 1, 0)
 			return gossip.FetchReply{}, nil
 		}
-		orphan(t, n, 0, 1)
+		orphan(t, n, 0, 1, 0)
 		n.repair(t.Context(), of)
 		if asked != 1 {
 			t.Errorf("asked %d times while one parent is missing at a time, want once", asked)
@@ -281,7 +274,7 @@ func TestRepairEnds(t *testing.T) {
 		}
 		const parents = message.MaxParents - 1
 		for i := range 20 * gossip.MaxFetchIDs / parents {
-			orphan(t, n, 100+i, parents)
+			orphan(t, n, 100+i, parents, 0)
 		}
 		n.repair(t.Context(), of)
 		if asked < 5 || asked > 6 {
