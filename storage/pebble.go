@@ -14,8 +14,8 @@ import (
 
 // blockSize is how many bytes of rows are compressed, read and cached together: some
 // fifteen readings. With twice as many a history is read a tenth faster, but the newest
-// readings of one topic, each in a block of its own, half as fast while those are not
-// cached. With half as many, as by default, a store is also filled more slowly.
+// readings of one topic, each in a block of its own, take a third longer and more while
+// those are not cached. With half as many, as by default, a store is also filled more slowly.
 const blockSize = 8 << 10
 
 // memTableSize is how many bytes are written before files are made of them. Half of it
@@ -98,7 +98,7 @@ func (s *Store) pebbleOptions(opts Options, cache *pebble.Cache) *pebble.Options
 		// and by issuer, is merged with all below it each time: rather when sixteen files
 		// lie upon each other, which is half of this threshold, than two. Files of rows in
 		// order lie side by side. How many there are of those must not have the others
-		// merged earlier, or it is at each flush once there are ten million messages.
+		// merged earlier, or in a large store it is at each flush.
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       32,
 		L0CompactionFileThreshold:   2_000,
