@@ -55,9 +55,9 @@ func TestSearchFromTheEdges(t *testing.T) {
 	eachKernel(t, func(t *testing.T, k kernel) {
 		r := rand.New(rand.NewPCG(9, 10))
 		for _, edge := range edges {
-			for before := range uint64(2 * 8) {
+			for before := range uint64(2 * 16) {
 				for _, zeros := range []int{1, 3, 5} {
-					k.check(t, randomHash(r), edge-before, before+r.Uint64N(24), zeros)
+					k.check(t, randomHash(r), edge-before, before+r.Uint64N(48), zeros)
 				}
 			}
 		}
@@ -92,9 +92,9 @@ func TestSearchCountsEveryBit(t *testing.T) {
 		t.Fatalf("%d zero bits, want %d", got, has)
 	}
 	eachKernel(t, func(t *testing.T, k kernel) {
-		for before := range uint64(8) {
+		for before := range uint64(16) {
 			for zeros := 1; zeros <= MaxBits; zeros++ {
-				k.check(t, hash, nonce-before, 16, zeros)
+				k.check(t, hash, nonce-before, 32, zeros)
 			}
 		}
 	})

@@ -13,7 +13,7 @@ type Kernel struct {
 // Kernels are all kernels there are, the slowest first. New takes the last one that
 // is available.
 func Kernels() []Kernel {
-	list := []Kernel{{Name: "portable", Lanes: 1}, {Name: "avx2", Lanes: 4}, {Name: "avx512", Lanes: 8}}
+	list := []Kernel{{Name: "portable", Lanes: 1}, {Name: "avx2", Lanes: 4}, {Name: "avx512", Lanes: 16}}
 	for _, has := range kernels() {
 		for i := range list {
 			if list[i].Name == has.name {

@@ -12,7 +12,7 @@ package pow
 //go:noescape
 func searchAVX2(words *uint64, start uint64, n uint64, limit uint64) (i uint64)
 
-// searchAVX512 tries the n nonces from start on in groups of 8, and returns
+// searchAVX512 tries the n nonces from start on in groups of 16, and returns
 // the offset of the first whose digest's first word, in big-endian order, is at
 // most limit: 2^k-1 for any k. It is n or more if there is none; the last group
 // may reach behind the range. words are the 20 of a block.

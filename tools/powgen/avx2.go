@@ -35,7 +35,7 @@ type slot int
 const (
 	slotGuest  slot = messageWords + iota // word guest between two steps
 	slotNonces                            // of the next group
-	slotMask                              // the bits of a digest word that have to be zero
+	slotMask                              // the bits of a digest word that tell a solution
 	slotWant                              // what h0 wants the state to have there
 	slots
 )
@@ -107,17 +107,9 @@ func (k *avx2) prepare(words reg.Register) {
 	k.VPADDQ(k.t.iota, y, y)
 	k.VMOVDQA(y, k.slot(slotNonces))
 
-	// limit is 2^n-1. In big-endian order a word is at most that if the bits
-	// above are zero, which spares to turn digest words around.
-	mask := k.GP64()
-	k.Load(k.Param("limit"), mask)
-	k.NOTQ(mask)
-	k.BSWAPQ(mask)
+	mask, want := solution(k.Context)
 	k.broadcast(mask)
 	k.VMOVDQA(y, k.slot(slotMask))
-	want := k.GP64()
-	k.MOVQ(operand.U64(h0), want)
-	k.ANDQ(mask, want)
 	k.broadcast(want)
 	k.VMOVDQA(y, k.slot(slotWant))
 }

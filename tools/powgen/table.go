@@ -19,7 +19,7 @@ type tables struct {
 func newTables(c *build.Context) tables {
 	return tables{
 		swap:     shuffle(c, "swap", 8, func(i int) int { return 7 - i }),
-		iota:     table(c, "iota", 8, func(lane int) uint64 { return uint64(lane) }),
+		iota:     table(c, "iota", lanesAVX512, func(lane int) uint64 { return uint64(lane) }),
 		four:     table(c, "four", 4, func(int) uint64 { return 4 }),
 		rotate24: shuffle(c, "rotate24", 4, func(i int) int { return (i + 3) % 8 }),
 		rotate16: shuffle(c, "rotate16", 4, func(i int) int { return (i + 2) % 8 }),
