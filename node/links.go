@@ -151,7 +151,7 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 	if n.ask(ctx, func(l *loop) {
 		now := n.opts.Now()
 		want = n.standings.compare(id, theirs, at, now, l.notSolid)
-		if since = n.standings.since(id, now, l.tangle.Crowded()); since > 0 {
+		if since = n.standings.since(id, now, l.tangle.Crowds(id.String())); since > 0 {
 			since = max(since, l.tangle.Horizon()) // nothing older is taken
 		} else {
 			want = slices.DeleteFunc(want, func(id message.ID) bool { return l.tangle.IsOrphan(id) || l.hold.has(id) })

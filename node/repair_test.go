@@ -205,29 +205,34 @@ func TestCrowdedNodeAsksForHistory(t *testing.T) {
 		if len(since) != 1 || since[0] != 0 {
 			t.Fatalf("a node that is with its peer asks for history since %v", since)
 		}
-		crowd(t, b)
+		crowd(t, b, "other")
 		b.exchange(t.Context(), of)
+		if last := since[len(since)-1]; last != 0 {
+			t.Error("who did not crowd it is asked for history")
+		}
+		b.exchange(t.Context(), "other")
 		if last := since[len(since)-1]; last == 0 {
-			t.Error("a crowded node asks for no history")
+			t.Error("who crowds a node is asked for no history")
 		}
 	})
 }
 
-// crowd has a node hold so many orphans that half of the room for them is taken.
-func crowd(t *testing.T, n *Node) {
+// crowd has a node hold so many orphans of a peer that half of the room for them is
+// taken.
+func crowd(t *testing.T, n *Node, of peer.ID) {
 	t.Helper()
 	var crowded bool
 	for i := 0; !crowded; i++ {
-		orphan(t, n, i, 1, 32_000)
-		if err := n.ask(t.Context(), func(l *loop) { crowded = l.tangle.Crowded() }); err != nil {
+		orphan(t, n, of, i, 1, 32_000)
+		if err := n.ask(t.Context(), func(l *loop) { crowded = l.tangle.Crowds(of.String()) }); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// orphan has a node hold a message of a size with parents that somebody made up, older
-// than what may be on its way.
-func orphan(t *testing.T, n *Node, number, parents, size int) {
+// orphan has a node hold a peer's message of a size with parents that somebody made up,
+// older than what may be on its way.
+func orphan(t *testing.T, n *Node, of peer.ID, number, parents, size int) {
 	t.Helper()
 	at := uint64(time.Now().Add(-time.Minute).UnixNano())
 	missing := []message.ID{n.rules.Genesis}
@@ -240,8 +245,9 @@ func orphan(t *testing.T, n *Node, number, parents, size int) {
 		Network: n.rules.Network, Timestamp: uint64(time.Now().UnixNano()), Parents: missing,
 		Kind: message.KindData, Payload: (&message.Data{Topic: "t", Content: content}).Append(nil),
 	})
-	if r, err := n.Submit(t.Context(), m.Bytes()); err != nil || r.State != Orphan {
-		t.Fatalf("Submit: %v, %v", r.State, err)
+	r, invalid, err := n.submitMany(t.Context(), [][]byte{m.Bytes()}, of.String(), false)
+	if invalid != nil || err != nil || r[0].State != Orphan {
+		t.Fatalf("submitMany: %v, %v, %v", r, invalid, err)
 	}
 }
 
@@ -257,10 +263,10 @@ func TestRepairEnds(t *testing.T) {
 			if asked++; asked == 20 {
 				return gossip.FetchReply{}, errors.New("no end")
 			}
-			orphan(t, n, asked, 1, 0)
+			orphan(t, n, of, asked, 1, 0)
 			return gossip.FetchReply{}, nil
 		}
-		orphan(t, n, 0, 1, 0)
+		orphan(t, n, of, 0, 1, 0)
 		n.repair(t.Context(), of)
 		if asked != 1 {
 			t.Errorf("asked %d times while one parent is missing at a time, want once", asked)
@@ -274,7 +280,7 @@ func TestRepairEnds(t *testing.T) {
 		}
 		const parents = message.MaxParents - 1
 		for i := range 20 * gossip.MaxFetchIDs / parents {
-			orphan(t, n, 100+i, parents, 0)
+			orphan(t, n, of, 100+i, parents, 0)
 		}
 		n.repair(t.Context(), of)
 		if asked < 5 || asked > 6 {
@@ -291,7 +297,7 @@ func TestNoHistoryBeforeTheHorizon(t *testing.T) {
 		n := w.node(0)
 		time.Sleep(3 * w.genesis.Window)
 		issue(t, n, reading(0)) // moves the ledger time, where there are no seats
-		crowd(t, n)
+		crowd(t, n, "a")
 		var since, horizon uint64
 		n.askFetch = func(_ context.Context, _ peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error) {
 			since = req.Since

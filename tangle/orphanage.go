@@ -91,8 +91,16 @@ func (h *orphanage) has(id message.ID) bool {
 	return ok
 }
 
-// crowded tells whether half of either bound is reached.
-func (h *orphanage) crowded() bool { return 2*len(h.byID) >= h.maxCount || 2*h.bytes >= h.maxBytes }
+// crowds tells whether half of either bound is reached, and a sender has no less of
+// that than the others on average.
+func (h *orphanage) crowds(sender string) bool {
+	queue := h.bySender[sender]
+	if queue == nil {
+		return false
+	}
+	return 2*len(h.byID) >= h.maxCount && queue.Len()*len(h.bySender) >= len(h.byID) ||
+		2*h.bytes >= h.maxBytes && queue.bytes*len(h.bySender) >= h.bytes
+}
 
 // add takes in o, which waits for the given parents, and returns what had to
 // make room; o itself may be among it.

@@ -194,8 +194,8 @@ func BenchmarkMissing(b *testing.B) {
 	}
 }
 
-// TestCrowded: half of either bound.
-func TestCrowded(t *testing.T) {
+// TestCrowds: half of either bound, and by no less than an even share of it.
+func TestCrowds(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		opts    Options
@@ -208,15 +208,24 @@ func TestCrowded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			tangle := New(c.opts)
 			for n := range c.want {
-				if tangle.Crowded() {
+				if tangle.Crowds("peer") {
 					t.Fatalf("crowded by %d orphans, want %d", n, c.want)
 				}
 				if _, err := tangle.Attach(waiting(t, n, c.padding, madeUp(uint64(n))), "peer", epoch); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if !tangle.Crowded() {
+			if !tangle.Crowds("peer") {
 				t.Errorf("not crowded by %d orphans", c.want)
+			}
+			if tangle.Crowds("other") {
+				t.Error("crowded by who brought nothing")
+			}
+			if _, err := tangle.Attach(waiting(t, c.want, c.padding, madeUp(uint64(c.want))), "other", epoch); err != nil {
+				t.Fatal(err)
+			}
+			if !tangle.Crowds("peer") || tangle.Crowds("other") {
+				t.Errorf("crowded by the one who brought most: %v, by the other: %v", tangle.Crowds("peer"), tangle.Crowds("other"))
 			}
 		})
 	}
