@@ -159,6 +159,13 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 	}) != nil || len(want) == 0 {
 		return
 	}
+	if since > 0 {
+		end, ok := n.history.take(n.opts.Now())
+		if !ok {
+			return // what this peer has that others lack is asked for at a later exchange
+		}
+		defer end()
+	}
 	n.fetch(ctx, id, want, since)
 }
 

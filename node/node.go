@@ -39,6 +39,7 @@ type Node struct {
 	tail      hub
 	links     links
 	standings standings
+	history   turn
 	fetches   budgets
 	brake     brake
 	metrics   *metrics

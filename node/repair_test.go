@@ -232,7 +232,7 @@ func crowd(t *testing.T, n *Node, of peer.ID) {
 
 // orphan has a node hold a peer's message of a size with parents that somebody made up,
 // older than what may be on its way.
-func orphan(t *testing.T, n *Node, of peer.ID, number, parents, size int) {
+func orphan(t *testing.T, n *Node, of peer.ID, number, parents, size int) message.ID {
 	t.Helper()
 	at := uint64(time.Now().Add(-time.Minute).UnixNano())
 	missing := []message.ID{n.rules.Genesis}
@@ -249,6 +249,7 @@ func orphan(t *testing.T, n *Node, of peer.ID, number, parents, size int) {
 	if invalid != nil || err != nil || r[0].State != Orphan {
 		t.Fatalf("submitMany: %v, %v, %v", r, invalid, err)
 	}
+	return m.ID()
 }
 
 // TestRepairEnds: a link whose peer is asked for parents again and again compares tips
