@@ -42,5 +42,9 @@ func generate() (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("print declarations: %w", err)
 	}
-	return map[string][]byte{"search_amd64.s": assembly, "search_amd64.go": stubs}, nil
+	portable, err := word()
+	if err != nil {
+		return nil, fmt.Errorf("print the portable hash: %w", err)
+	}
+	return map[string][]byte{"search_amd64.s": assembly, "search_amd64.go": stubs, "word.go": portable}, nil
 }

@@ -13,8 +13,8 @@ func TestCommittedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2 {
-		t.Errorf("%d files, want assembly and declarations", len(files))
+	if len(files) != 3 {
+		t.Errorf("%d files, want assembly, declarations and the portable hash", len(files))
 	}
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join("..", "..", "pow", name))

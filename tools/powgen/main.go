@@ -1,6 +1,6 @@
-// Command powgen writes the assembly of package pow and its Go declarations into
-// the folder that it is given: see the go:generate line there. Its output is
-// committed; the same sources give the same bytes.
+// Command powgen writes the assembly of package pow, its Go declarations and the
+// hash of the portable kernel into the folder that it is given: see the go:generate
+// line there. Its output is committed; the same sources give the same bytes.
 package main
 
 import (
