@@ -156,17 +156,21 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 		} else {
 			want = slices.DeleteFunc(want, func(id message.ID) bool { return l.tangle.IsOrphan(id) || l.hold.has(id) })
 		}
-	}) != nil || len(want) == 0 {
+	}) != nil {
 		return
 	}
-	if since > 0 {
-		end, ok := n.history.take(n.opts.Now())
-		if !ok {
-			return // what this peer has that others lack is asked for at a later exchange
-		}
-		defer end()
+	switch {
+	case len(want) == 0:
+		n.history.leave(id)
+	case since == 0:
+		n.history.leave(id)
+		n.fetch(ctx, id, want, 0)
+	case n.history.take(id, n.opts.Now()): // or else at a later exchange
+		defer n.history.leave(id)
+		n.fetch(ctx, id, want, since)
+		// If all that was offered is here now, this node is not away any more.
+		_ = n.ask(ctx, func(l *loop) { n.standings.compare(id, theirs, at, n.opts.Now(), l.notSolid) })
 	}
-	n.fetch(ctx, id, want, since)
 }
 
 // notSolid returns those of ids that could be attached and are not solid here.
@@ -209,7 +213,10 @@ func (n *Node) fetch(ctx context.Context, id peer.ID, want []message.ID, since u
 		n.metrics.fetched.Add(float64(len(reply.Messages)))
 		// In groups, so that a long page does not hold up our own clients.
 		for group := range slices.Chunk(reply.Messages, groupSize) {
-			_, invalid, err := n.submitMany(ctx, group, id.String(), true)
+			receipts, invalid, err := n.submitMany(ctx, group, id.String(), true)
+			if hasNews(receipts) {
+				n.history.goOn(id, n.opts.Now())
+			}
 			if invalid != nil {
 				n.gossip.Penalise(id, "fetched message: "+invalid.Error())
 			}
@@ -245,12 +252,15 @@ func (n *Node) judgeFrame(ctx context.Context, from peer.ID, raws [][]byte) goss
 	// A frame without news goes no further: old messages in a new frame would
 	// otherwise travel the network for free. Nor does one of orphans, which are
 	// nobody's until they are solid and are then announced by whoever has them.
-	for _, r := range receipts {
-		if r.State == Durable {
-			return gossip.Accept
-		}
+	if hasNews(receipts) {
+		return gossip.Accept
 	}
 	return gossip.Ignore
+}
+
+// hasNews tells whether any message became durable here by being taken in.
+func hasNews(receipts []Receipt) bool {
+	return slices.ContainsFunc(receipts, func(r Receipt) bool { return r.State == Durable })
 }
 
 // serveTips gives our newest tips to a peer. What it told us is news only if
