@@ -194,38 +194,43 @@ func BenchmarkMissing(b *testing.B) {
 	}
 }
 
-// TestCrowds: half of either bound, and by no less than an even share of it.
+// TestCrowds: half of either bound is taken, by whomever, and of that by no less than an
+// even share.
 func TestCrowds(t *testing.T) {
-	for _, c := range []struct {
-		name    string
+	size := len(waiting(t, 1, 1000, madeUp(1)).Bytes())
+	type brought struct {
+		sender          string
+		number, padding int
+		crowds          bool // in the end
+	}
+	for name, c := range map[string]struct {
 		opts    Options
-		padding int
-		want    int // so many orphans make it crowded
+		senders []brought
 	}{
-		{"number", Options{Genesis: testGenesis, MaxOrphans: 10}, 0, 5},
-		{"bytes", Options{Genesis: testGenesis, MaxOrphanBytes: 8 * len(waiting(t, 1, 1000, madeUp(1)).Bytes())}, 1000, 4},
+		"half of the number":                {Options{MaxOrphans: 10}, []brought{{"a", 5, 0, true}, {"b", 0, 0, false}}},
+		"less than half of the number":      {Options{MaxOrphans: 10}, []brought{{"a", 4, 0, false}}},
+		"half of the bytes":                 {Options{MaxOrphanBytes: 8 * size}, []brought{{"a", 4, 1000, true}, {"b", 0, 0, false}}},
+		"less than half of the bytes":       {Options{MaxOrphanBytes: 8*size + 2}, []brought{{"a", 4, 1000, false}}},
+		"shares of the number":              {Options{MaxOrphans: 40}, []brought{{"a", 9, 0, true}, {"b", 7, 0, true}, {"c", 4, 0, false}}},
+		"shares of the bytes":               {Options{MaxOrphanBytes: 40 * size}, []brought{{"a", 9, 1000, true}, {"b", 7, 1000, true}, {"c", 4, 1000, false}}},
+		"large ones where bytes are short":  {Options{MaxOrphanBytes: 8 * size}, []brought{{"a", 4, 1000, true}, {"b", 6, 0, false}}},
+		"small ones where places are short": {Options{MaxOrphans: 20}, []brought{{"a", 4, 1000, false}, {"b", 6, 0, true}}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			tangle := New(c.opts)
-			for n := range c.want {
-				if tangle.Crowds("peer") {
-					t.Fatalf("crowded by %d orphans, want %d", n, c.want)
+		t.Run(name, func(t *testing.T) {
+			c.opts.Genesis = testGenesis
+			tangle, n := New(c.opts), 0
+			for _, s := range c.senders {
+				for range s.number {
+					if _, err := tangle.Attach(waiting(t, n, s.padding, madeUp(uint64(n))), s.sender, epoch); err != nil {
+						t.Fatal(err)
+					}
+					n++
 				}
-				if _, err := tangle.Attach(waiting(t, n, c.padding, madeUp(uint64(n))), "peer", epoch); err != nil {
-					t.Fatal(err)
+			}
+			for _, s := range c.senders {
+				if got := tangle.Crowds(s.sender); got != s.crowds {
+					t.Errorf("%s crowds: %v, want %v", s.sender, got, s.crowds)
 				}
-			}
-			if !tangle.Crowds("peer") {
-				t.Errorf("not crowded by %d orphans", c.want)
-			}
-			if tangle.Crowds("other") {
-				t.Error("crowded by who brought nothing")
-			}
-			if _, err := tangle.Attach(waiting(t, c.want, c.padding, madeUp(uint64(c.want))), "other", epoch); err != nil {
-				t.Fatal(err)
-			}
-			if !tangle.Crowds("peer") || tangle.Crowds("other") {
-				t.Errorf("crowded by the one who brought most: %v, by the other: %v", tangle.Crowds("peer"), tangle.Crowds("other"))
 			}
 		})
 	}

@@ -341,9 +341,9 @@ func (t *Tangle) Tips(n int) []message.ID {
 // IsOrphan reports whether id waits for parents.
 func (t *Tangle) IsOrphan(id message.ID) bool { return t.orphans.has(id) }
 
-// Crowds reports whether half of the room for orphans is taken, and not by others than
-// this sender: the ancestors of what it brings must come in order then, the oldest
-// first, or there will be no place for them.
+// Crowds reports whether half of the room for orphans is taken, and this sender brought
+// no less of them than the average: the ancestors of what it brings must come in order
+// then, the oldest first, or there will be no place for them.
 func (t *Tangle) Crowds(sender string) bool { return t.orphans.crowds(sender) }
 
 // Locator returns at most n IDs that tell a peer what is here: the newest tips,
