@@ -55,8 +55,7 @@ func newBlock(hash [32]byte) block {
 	return b
 }
 
-// g is BLAKE2b's mixing function (RFC 7693, section 3.1). It stays small
-// enough to be inlined: a zero message word then costs nothing.
+// g is BLAKE2b's mixing function (RFC 7693, section 3.1).
 func g(a, b, c, d, x, y uint64) (uint64, uint64, uint64, uint64) {
 	a += b + x
 	d = bits.RotateLeft64(d^a, -32)

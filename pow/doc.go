@@ -6,7 +6,7 @@
 // one is plain Go and tries them one by one; on amd64 there is one with four
 // nonces side by side for AVX2 and one with sixteen for AVX-512. The rounds of
 // all three are written by tools/powgen. All kernels find the same nonce, the
-// least of the range; New takes the fastest that the machine can run.
+// least of the range; New takes the widest that the machine can run.
 // GODEBUG=cpu.avx512f=off, and cpu.avx2=off with it, hide what the machine can do.
 //
 // A Miner is shared by everyone who mines in a process. It bounds how many

@@ -15,7 +15,7 @@ type kernel struct {
 	search searchFunc
 }
 
-// kernels are those that this machine can run, the fastest first.
+// kernels are those that this machine can run, the widest first.
 func kernels() []kernel { return append(simdKernels(), portable()) }
 
 func portable() kernel { return kernel{name: "portable", search: searchPortable} }

@@ -3,7 +3,7 @@ package pow
 import "golang.org/x/sys/cpu"
 
 // simdKernels are the kernels in assembly that this machine can run, the
-// fastest first.
+// widest first.
 func simdKernels() []kernel {
 	return simdKernelsWith(cpu.X86.HasAVX2, cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW)
 }

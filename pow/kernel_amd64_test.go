@@ -8,7 +8,7 @@ import (
 )
 
 // TestKernelsOfAMachine: a kernel is there where the machine can run it, and
-// the fastest is the first.
+// the widest is the first.
 func TestKernelsOfAMachine(t *testing.T) {
 	for _, c := range []struct {
 		avx2, avx512 bool

@@ -10,7 +10,7 @@ type Kernel struct {
 	search searchFunc
 }
 
-// Kernels are all kernels there are, the slowest first. New takes the last one that
+// Kernels are all kernels there are, the narrowest first. New takes the last one that
 // is available.
 func Kernels() []Kernel {
 	list := []Kernel{{Name: "portable", Lanes: 1}, {Name: "avx2", Lanes: 4}, {Name: "avx512", Lanes: 16}}

@@ -19,8 +19,11 @@ type machine struct {
 	memory    map[uint64]uint64 // words by address
 	symbols   map[string]uint64 // addresses
 	writable  [2]uint64         // the stack frame
-	below     bool              // the last CMPQ: its first operand is less, unsigned
-	zero      bool              // the last TESTL
+	// flags names the instruction that set the flags last, as far as a jump may
+	// depend on it; below and zero are what CMPQ and TESTL found.
+	flags       string
+	below, zero bool
+	dirty       bool // more than 128 bits of a vector were written since VZEROUPPER
 }
 
 // vector is the words of a register.
@@ -88,20 +91,32 @@ func (m *machine) call(f *ir.Function) {
 		}
 		switch in.Opcode {
 		case "RET":
+			if m.dirty {
+				panic("RET without VZEROUPPER")
+			}
 			return
 		case "JMP":
 			at = labels[*in.TargetLabel()]
 		case "JAE":
+			m.flagsOf("CMPQ")
 			if !m.below {
 				at = labels[*in.TargetLabel()]
 			}
 		case "JNZ":
+			m.flagsOf("TESTL")
 			if !m.zero {
 				at = labels[*in.TargetLabel()]
 			}
 		default:
 			m.step(in)
 		}
+	}
+}
+
+// flagsOf makes sure that a jump depends on what an instruction found.
+func (m *machine) flagsOf(opcode string) {
+	if m.flags != opcode {
+		panic("a jump by the flags of " + m.flags + ", want " + opcode)
 	}
 }
 
@@ -118,6 +133,10 @@ func (m *machine) step(in *ir.Instruction) {
 			out[w] = word(x[w], y[w])
 		}
 		m.set(op[2], out)
+	}
+	switch in.Opcode {
+	case "XORQ", "ADDQ", "ANDQ", "BSFL", "CMPQ", "TESTL":
+		m.flags = in.Opcode
 	}
 	switch in.OpcodeWithSuffixes() {
 	case "MOVQ", "VMOVQ", "KMOVW":
@@ -145,7 +164,16 @@ func (m *machine) step(in *ir.Instruction) {
 		m.zero = uint32(m.vector(op[0], 1)[0]&m.vector(op[1], 1)[0]) == 0
 
 	case "VZEROUPPER":
-		// Nothing that the function does later depends on it.
+		// It clears registers 0 to 15, and the processor treats the others as clean
+		// by themselves: no instruction of the older sets can name them.
+		for id := range m.registers {
+			if id.Kind() == reg.KindVector && id.Index() < 16 {
+				v := m.registers[id]
+				clear(v[2:])
+				m.registers[id] = v
+			}
+		}
+		m.dirty = false
 	case "VMOVDQA", "VMOVDQA64":
 		n := width(op[0])
 		if _, ok := op[0].(operand.Mem); ok {
@@ -263,6 +291,7 @@ func (m *machine) store(o operand.Op, v vector, n int) {
 			v[0] = uint64(uint32(v[0]))
 		}
 		m.registers[r.ID()] = v
+		m.dirty = m.dirty || n > 2
 		return
 	}
 	for w := range n {
