@@ -167,9 +167,10 @@ func (n *Node) exchange(ctx context.Context, id peer.ID) {
 		n.fetch(ctx, id, want, 0)
 	case n.history.take(id, n.opts.Now()): // or else at a later exchange
 		defer n.history.leave(id)
-		n.fetch(ctx, id, want, since)
-		// If all that was offered is here now, this node is not away any more.
-		_ = n.ask(ctx, func(l *loop) { n.standings.compare(id, theirs, at, n.opts.Now(), l.notSolid) })
+		if n.fetch(ctx, id, want, since) {
+			// This node is not away any more, if all that was offered is here.
+			_ = n.ask(ctx, func(l *loop) { n.standings.compare(id, theirs, at, n.opts.Now(), l.notSolid) })
+		}
 	}
 }
 
