@@ -70,7 +70,7 @@ func TestTurn(t *testing.T) {
 // messages by fetch.
 func stubLinks(n *Node, fetch func(ctx context.Context, of peer.ID, req gossip.FetchRequest) (gossip.FetchReply, error)) {
 	n.askTips = func(context.Context, peer.ID, []message.ID) ([]message.ID, error) {
-		return []message.ID{message.NewID(uint64(time.Now().UnixNano()), [32]byte{1})}, nil
+		return []message.ID{message.NewID(uint64(time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC).UnixNano()), [32]byte{1})}, nil
 	}
 	n.askFetch = fetch
 }
@@ -244,6 +244,40 @@ func TestTurnIsForHistories(t *testing.T) {
 			t.Errorf("asked %d times, want once", asked)
 		}
 	})
+}
+
+// TestWhoNeedsNoHistoryWaitsForNone: a link whose peer turns out to have nothing that
+// others lack does not hold up those behind it.
+func TestWhoNeedsNoHistoryWaitsForNone(t *testing.T) {
+	for name, tips := range map[string][]message.ID{
+		"nothing is lacking": nil,
+		"one message is":     {message.NewID(uint64(time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC).UnixNano()), [32]byte{1})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				n := w.node(0)
+				now := n.opts.Now()
+				n.askTips = func(_ context.Context, of peer.ID, _ []message.ID) ([]message.ID, error) {
+					if of == "equal" {
+						return nil, nil
+					}
+					return tips, nil
+				}
+				n.askFetch = func(context.Context, peer.ID, gossip.FetchRequest) (gossip.FetchReply, error) {
+					return gossip.FetchReply{}, errors.New("not now")
+				}
+				n.exchange(t.Context(), "equal") // who is with one peer is not away
+				if !n.history.take("reads", now) || n.history.take("first", now) || n.history.take("second", now) {
+					t.Fatal("not in the order of asking")
+				}
+				n.exchange(t.Context(), "first")
+				n.history.leave("reads")
+				if !n.history.take("second", now) {
+					t.Error("held up by who needs no history")
+				}
+			})
+		})
+	}
 }
 
 // TestWhatWaitsHereIsNotFetched: of a peer's tips those are not asked for that wait
